@@ -1,0 +1,166 @@
+"""Every setting of a training run in one frozen object, and the named recipes of the course."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import ConfigError, check_choice
+from .losses import ADVERSARIAL_LOSSES, PAIRINGS
+from .models import DISCRIMINATOR_NORMS, DISCRIMINATORS, GENERATORS, check_image_shape
+
+_CHOICES = {
+    "generator": GENERATORS,
+    "discriminator": DISCRIMINATORS,
+    "discriminator_norm": DISCRIMINATOR_NORMS,
+    "loss": tuple(ADVERSARIAL_LOSSES),
+    "pairing": PAIRINGS,
+}
+_POSITIVE = ("generator_width", "discriminator_width", "lr_g", "lr_d")
+_NOT_NEGATIVE = ("lambda1", "lambda2")
+_FRACTIONS = ("beta1", "beta2", "ema_decay")
+_COUNTS = ("latent_dim", "blocks_per_resolution", "steps", "record_every", "checkpoint_every")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """What decides the numbers of a run: two runs with equal configurations give the same bits.
+
+    Unknown names are refused (``from_dict``), and every value is checked when it is made. Change
+    one with ``dataclasses.replace(config, lambda2=0.1)``.
+    """
+
+    data: str = "fashion-mnist"  # a name that data.load_images knows, or a label for your own
+    image_size: int = 28  # pixels, ≥ 16
+    channels: int = 1  # 1 grey, 3 colour
+    latent_dim: int = 64  # z ~ N(0, 1)
+
+    generator: str = "dcgan"
+    generator_width: float = 16
+    blocks_per_resolution: int = 1  # residual generator only
+    shortcuts: bool = True  # residual generator only; False: the same layers without them
+    discriminator: str = "dcgan"
+    discriminator_width: float = 16
+    discriminator_norm: str = "batch"
+
+    loss: str = "non_saturating"
+    lambda1: float = 0.0  # weight of E‖G(z) − x‖₁, norms summed over pixels
+    lambda2: float = 0.0  # weight of E‖G(z) − x‖₂, not squared
+    pairing: str = "independent"  # which x a z is compared with
+    repulsion: bool = False  # also push G's images apart: the norm loss becomes an energy distance
+
+    batch_size: int = 64
+    steps: int = 4000  # one step = one update of D, then one of G
+    lr_g: float = 2e-4
+    lr_d: float = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+    ema_decay: float = 0.995  # a memory of about 1 / (1 − decay) steps
+    seed: int = 0
+
+    record_every: int = 10  # steps between two rows of the history
+    checkpoint_every: int = 500  # steps between two files, where a run folder is given
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type in (int, float) and isinstance(value, bool):
+                raise ConfigError(f"{field.name} must be a number; got {value!r}.")
+            if field.type is int and not isinstance(value, int):
+                raise ConfigError(f"{field.name} must be a whole number; got {value!r}.")
+            if field.type is bool and not isinstance(value, bool):
+                raise ConfigError(f"{field.name} must be True or False; got {value!r}.")
+            if field.type is float:
+                if not isinstance(value, (int, float)) or not math.isfinite(value):
+                    raise ConfigError(f"{field.name} must be a finite number; got {value!r}.")
+                # 0 and 0.0 describe one run and must compare equal after a round trip to disk.
+                object.__setattr__(self, field.name, float(value))
+        for name, choices in _CHOICES.items():
+            check_choice(name, getattr(self, name), choices)
+        self._check_range(_POSITIVE, lambda value: value > 0, "greater than 0")
+        self._check_range(_NOT_NEGATIVE, lambda value: value >= 0, "0 or greater")
+        self._check_range(_FRACTIONS, lambda value: 0 <= value < 1, "in [0, 1)")
+        self._check_range(_COUNTS, lambda value: value >= 1, "1 or greater")
+        self._check_range(("batch_size",), lambda value: value >= 2, "2 or greater (BatchNorm)")
+        self._check_range(("seed",), lambda value: value >= 0, "0 or greater")
+        if not isinstance(self.data, str) or not self.data:
+            raise ConfigError(f"data must be a name such as 'fashion-mnist'; got {self.data!r}.")
+        check_image_shape(self.image_shape)
+
+    def _check_range(self, names: tuple[str, ...], holds: Any, range_text: str) -> None:
+        for name in names:
+            if not holds(getattr(self, name)):
+                raise ConfigError(f"{name} must be {range_text}; got {getattr(self, name)!r}.")
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channels, image_size, image_size)."""
+        return (self.channels, self.image_size, self.image_size)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain names and values, for a file."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> "TrainConfig":
+        """Build a configuration from names and values, refusing any name that it does not know."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(settings) - known)
+        if unknown:
+            raise ConfigError(
+                f"unknown setting {', '.join(unknown)}. Known: {', '.join(sorted(known))}."
+            )
+        return cls(**settings)
+
+
+def differences(a: TrainConfig, b: TrainConfig) -> list[str]:
+    """The settings in which two configurations differ, one line each: ``name: a's → b's``."""
+    before, after = a.to_dict(), b.to_dict()
+    return [f"{k}: {before[k]!r} → {after[k]!r}" for k in before if before[k] != after[k]]
+
+
+# What each preset changes. A preset changes numbers, never code.
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {"steps": 20, "generator_width": 4, "discriminator_width": 4},
+    "laptop": {},
+    "gpu": {"steps": 20_000, "generator_width": 64, "discriminator_width": 64, "batch_size": 128},
+}
+
+# The three systems of the article, and the arm without which the third cannot be understood.
+# "residual_gan" is SnovenGAN's generator under the vanilla loss.
+_NORM = {"lambda1": 0.002, "lambda2": 0.02}
+_RESIDUAL = {"generator": "residual"}
+RECIPES: dict[str, dict[str, Any]] = {
+    "gan": {},
+    "progan": _NORM,
+    "residual_gan": _RESIDUAL,
+    "snovengan": {**_RESIDUAL, **_NORM},
+}
+
+# Two optimiser settings. "article" is what the article's code types; "laptop" learns more in the
+# same minutes on two CPU cores.
+OPTIMISERS: dict[str, dict[str, Any]] = {
+    "article": {"lr_g": 2e-4, "lr_d": 2e-4, "beta1": 0.5, "beta2": 0.999},
+    "laptop": {"lr_g": 1e-3, "lr_d": 1e-3, "beta1": 0.5, "beta2": 0.99},
+}
+
+
+def recipe(
+    name: str, *, preset: str = "laptop", optimiser: str = "laptop", **changes: Any
+) -> TrainConfig:
+    """The configuration of one of the course's GANs.
+
+    Args:
+        name: "gan", "progan", "residual_gan" or "snovengan".
+        preset: "quick", "laptop" or "gpu": how wide and how long.
+        optimiser: "laptop", or "article" for Adam at 2e-4 with betas (0.5, 0.999).
+        changes: any setting of ``TrainConfig``; these win over the recipe.
+
+    Raises:
+        ConfigError: for an unknown name or a value out of range.
+    """
+    check_choice("recipe", name, RECIPES)
+    check_choice("preset", preset, PRESETS)
+    check_choice("optimiser", optimiser, OPTIMISERS)
+    settings = {**RECIPES[name], **OPTIMISERS[optimiser], **PRESETS[preset], **changes}
+    return TrainConfig.from_dict(settings)

@@ -1,0 +1,143 @@
+"""Many short runs under one rule: every arm gets the same data, seeds, latents and steps."""
+
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import Tensor
+
+from .capacity import match_width, parameter_count
+from .config import TrainConfig, recipe
+from .data import Images, load_images, to_images, to_uint8
+from .errors import check_choice
+from .metrics import PrincipalComponents, frechet_distance
+from .recordings import Sweep, load_sweep, save_sweep
+from .state import GANState, build_generator
+from .training import sample, train
+
+PICTURES = 16  # kept of each run
+LAMBDA1 = (0.0, 0.001, 0.003, 0.01, 0.1, 1.0)
+LAMBDA2 = (0.0, 0.02, 0.1, 1.0)
+DEPTHS = (1, 2, 4)
+
+
+class Ruler:
+    """``fd_pca32`` against the validation images, and how varied samples are.
+
+    Args:
+        train_images: the principal components are fitted to the first 10,000 of them.
+        reference: the images that samples are compared with.
+    """
+
+    def __init__(self, train_images: Images, reference: Images):
+        self.components = PrincipalComponents.fit(to_images(train_images.pixels[:10_000]))
+        self.real = to_images(reference.pixels)
+        self.real_features = self.components.features(self.real)
+        self.real_spread = self._spread(self.real)
+
+    @staticmethod
+    def _spread(images: Tensor) -> float:
+        half = min(len(images) // 2, 500)
+        left, right = images[:half].flatten(1), images[half : 2 * half].flatten(1)
+        return float((left[:, None] - right[None]).norm(dim=2).mean()) if half else 0.0
+
+    def measure(self, images: Tensor) -> dict[str, float]:
+        """``fd_pca32`` (lower is better, N = len(images)) and ``variety``.
+
+        ``variety`` is the mean distance between two samples, as a share of that between two real
+        images: 1 for real ones, 0 when G makes one image.
+        """
+        features = self.components.features(images)
+        return {
+            "fd_pca32": frechet_distance(features, self.real_features),
+            "variety": self._spread(images.cpu()) / self.real_spread,
+        }
+
+
+def _lambda_arms(**changes) -> dict[str, TrainConfig]:
+    return {
+        f"λ1={lambda1:g} λ2={lambda2:g}": recipe("gan", lambda1=lambda1, lambda2=lambda2, **changes)
+        for lambda1 in LAMBDA1
+        for lambda2 in LAMBDA2
+    }
+
+
+def _depth_arms(**changes) -> dict[str, TrainConfig]:
+    """Residual and plain nets of equal depth and, within 2 %, equal parameters."""
+    arms = {}
+    for blocks in DEPTHS:
+        residual = recipe("residual_gan", blocks_per_resolution=blocks, **changes)
+        arms[f"residual, {blocks} per size"] = residual
+        plain = {"blocks_per_resolution": blocks, "shortcuts": False} | changes
+
+        def build(width: float, plain=plain):
+            return build_generator(recipe("residual_gan", **{**plain, "generator_width": width}))
+
+        target = parameter_count(build_generator(residual))
+        width = match_width(build, parameter_count, target)
+        arms[f"plain, {blocks} per size"] = recipe(
+            "residual_gan", **{**plain, "generator_width": width}
+        )
+    return arms
+
+
+SWEEPS: dict[str, Callable[..., dict[str, TrainConfig]]] = {
+    "lambda": _lambda_arms,
+    "depth": _depth_arms,
+}
+
+
+def summary(state: GANState) -> dict[str, float]:
+    """The figures of a run that do not need a ruler: medians over the last half of its records."""
+
+    def late(column: str) -> float:
+        values = [v for v in state.history[column][len(state.history) // 2 :] if v == v]
+        return statistics.median(values) if values else 0.0
+
+    columns = ("norm_l1", "norm_l2", "grad_norm_d", "grad_norm_g", "ratio", "ratio_all_pairs")
+    return {name: late(name) for name in (*columns, "d_real", "d_fake")}
+
+
+def run_sweep(
+    name: str, path: str | Path, *, command: str = "", progress: bool = True, **changes
+) -> Sweep:
+    """Train every arm of a sweep, measure it on validation images, and write after each run.
+
+    Called again with the same path it goes on with the first arm that is missing.
+
+    Args:
+        name: "lambda" or "depth".
+        path: the file of the sweep.
+        changes: settings for every arm alike, e.g. ``steps=1500`` or ``preset="quick"``.
+    """
+    check_choice("sweep", name, SWEEPS)
+    arms = SWEEPS[name](**changes)
+    rows, samples = [], []
+    if Path(path).exists():
+        before = load_sweep(path)
+        rows, samples = list(before.rows), list(before.samples)
+    images = load_images()
+    ruler = Ruler(images, load_images(split="validation"))
+    for arm, config in arms.items():
+        if any(row["arm"] == arm for row in rows):
+            continue
+        print(f"{name} sweep, {arm}: {config.steps} steps")
+        state = train(config, images=images, progress=progress)
+        row = {
+            "arm": arm,
+            "lambda1": config.lambda1,
+            "lambda2": config.lambda2,
+            "blocks_per_resolution": config.blocks_per_resolution,
+            "shortcuts": config.shortcuts,
+            "width": config.generator_width,
+            "parameters": parameter_count(state.generator),
+            "steps": state.step,
+            "seed": config.seed,
+            "seconds": round(state.seconds, 1),
+            **ruler.measure(sample(state.average, 5000)),
+            **summary(state),
+        }
+        rows.append(row)
+        samples.append(to_uint8(sample(state.average, PICTURES)).cpu())
+        save_sweep(path, rows, samples, {"command": command})
+    return load_sweep(path)
