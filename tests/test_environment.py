@@ -36,9 +36,7 @@ def disagreements(toml: str, environment: str) -> list[str]:
     listed = yaml.safe_load(environment)["dependencies"]
     conda = bounds([entry for entry in listed if isinstance(entry, str)])
     pip = [line for entry in listed if isinstance(entry, dict) for line in entry["pip"]]
-    project = bounds(
-        section(toml, "dependencies") + section(toml, "lab") + section(toml, "dev")
-    )
+    project = bounds(section(toml, "dependencies") + section(toml, "lab") + section(toml, "dev"))
     said = []
     python = re.search(r'^requires-python = "([^"]+)"', toml, re.MULTILINE)
     if not python or conda.pop("python", None) != python.group(1):

@@ -1,8 +1,8 @@
-"""Keep data/manifest.json: one entry for each shipped file, with its hash, size, licence and origin.
+"""Keep data/manifest.json: for each shipped file its hash, size, licence and origin.
 
-    python docs/authoring/manifest.py                      # refresh hashes and sizes, drop files that are gone
-    python docs/authoring/manifest.py --check              # change nothing; exit 1 when the manifest is not true
-    python docs/authoring/manifest.py --command "python -m gan_course train ..." data/recordings/progan.pt
+python docs/authoring/manifest.py           # refresh hashes and sizes, drop what is gone
+python docs/authoring/manifest.py --check   # change nothing; exit 1 when it is not true
+python docs/authoring/manifest.py --command "python -m gan_course train ..." FILES
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def sha256(path: Path) -> str:
 
 
 def shipped_files(data: Path) -> list[str]:
-    """Return the names (relative to ``data``, with forward slashes) of the files that need an entry."""
+    """Return the names, relative to ``data``, of the files that need an entry."""
     found = {path for pattern in SHIPPED for path in data.glob(pattern) if path.is_file()}
     return sorted(path.relative_to(data).as_posix() for path in found if path.name not in NOTICES)
 
@@ -54,7 +54,7 @@ def build(data: Path, old: dict[str, dict], commands: dict[str, str]) -> dict[st
         if name in commands:
             kept["command"] = commands[name]
         if not kept.get("source") and not kept.get("command"):
-            raise ValueError(f'data/{name} is new: say what made it with --command "..." data/{name}')
+            raise ValueError(f'data/{name} is new: say what made it, --command "..." data/{name}')
         fresh[name] = {
             "sha256": sha256(path),
             "bytes": path.stat().st_size,
@@ -79,7 +79,10 @@ def differences(data: Path) -> list[str]:
             said.append(f"data/{name} is not in the manifest")
         elif name not in names:
             said.append(f"data/{name} is in the manifest but not on the disk")
-        elif entry["bytes"] != (data / name).stat().st_size or entry["sha256"] != sha256(data / name):
+        elif [entry["bytes"], entry["sha256"]] != [
+            (data / name).stat().st_size,
+            sha256(data / name),
+        ]:
             said.append(f"data/{name} differs from its hash or size in the manifest")
         elif not entry.get("license") or not (entry.get("source") or entry.get("command")):
             said.append(f"data/{name} lacks its licence, or its source or command")
@@ -88,7 +91,9 @@ def differences(data: Path) -> list[str]:
 
 def main(arguments: list[str] | None = None, data: Path = ROOT / "data") -> int:
     """Refresh or check the manifest; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("files", nargs="*", type=Path, help="files that --command made")
     parser.add_argument("--command", help="the command that made the files")
     parser.add_argument("--check", action="store_true", help="change nothing, report differences")
