@@ -17,7 +17,7 @@ CLONE = re.compile(r"git clone[^\n\"]*https://github\.com/([\w.-]+/[\w.-]+)")
 def badge(slug: str, lesson: str) -> str:
     """Return the Markdown of the Colab badge of a lesson such as ``02_vanilla_gan``."""
     page = f"https://colab.research.google.com/github/{slug}/blob/main/notebooks/{lesson}.ipynb"
-    return f"[![Open {lesson} in Colab]({IMAGE})]({page})"
+    return f"[![Open in Colab]({IMAGE})]({page})"
 
 
 def replace_slug(text: str, old: str, new: str) -> str:

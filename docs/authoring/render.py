@@ -109,8 +109,10 @@ def execute(notebook: dict, folder: Path) -> tuple[dict, dict]:
                 client.execute_cell(cell, index, execution_count=count)
             slowest = max(slowest, time.monotonic() - begun)
         seconds = time.monotonic() - started
-        probe = client.execute_cell(nbformat.v4.new_code_cell(MEMORY_CODE), len(node.cells))
-    peak = int(probe.outputs[0].text) / (2**20 if sys.platform == "darwin" else 2**10)
+        node.cells.append(nbformat.v4.new_code_cell(MEMORY_CODE))
+        asked = client.execute_cell(node.cells[-1], len(node.cells) - 1)
+        node.cells.pop()
+    peak = int(asked.outputs[0].text) / (2**20 if sys.platform == "darwin" else 2**10)
     measured = {
         "seconds": round(seconds, 1),
         "longest_cell_seconds": round(slowest, 1),
