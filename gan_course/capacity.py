@@ -22,7 +22,11 @@ def forward_flops(network: nn.Module, *inputs: Tensor) -> int:
 
 
 def match_width(
-    build: Callable[[float], nn.Module], measure: Callable[[nn.Module], int], target: int
+    build: Callable[[float], nn.Module],
+    measure: Callable[[nn.Module], int],
+    target: int,
+    *,
+    tolerance: float = 0.02,
 ) -> float:
     """The width at which ``measure(build(width))`` is closest to ``target``.
 
@@ -30,12 +34,14 @@ def match_width(
         build: width → network; bigger widths must measure more.
         measure: network → count, e.g. ``parameter_count``.
         target: the count to meet, > 0.
+        tolerance: how far from it, as a share of it, is still called matched. Channels are whole
+            numbers, so a small net may have no width within 2 %.
 
     Returns:
         A multiple of 1/8, found by bisection in [1/8, 512].
 
     Raises:
-        ConfigError: if the closest width misses the target by more than 2 %.
+        ConfigError: if the closest width misses the target by more than ``tolerance``.
     """
     low, high = 1, 512 * 8
     while high - low > 1:
@@ -43,9 +49,9 @@ def match_width(
         low, high = (middle, high) if measure(build(middle / 8)) <= target else (low, middle)
     best = min((low, high), key=lambda eighths: abs(measure(build(eighths / 8)) - target))
     reached = measure(build(best / 8))
-    if abs(reached - target) > 0.02 * target:
+    if abs(reached - target) > tolerance * target:
         raise ConfigError(
-            f"no width comes within 2 % of {target}: the closest, {best / 8}, gives {reached}. "
-            "Choose a larger target, or another depth."
+            f"no width comes within {tolerance:.0%} of {target}: the closest, {best / 8}, gives "
+            f"{reached}. Choose a larger target or tolerance, or another depth."
         )
     return best / 8

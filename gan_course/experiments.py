@@ -4,12 +4,13 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from .capacity import match_width, parameter_count
+from .capacity import forward_flops, match_width, parameter_count
 from .config import TrainConfig, recipe
 from .data import Images, load_images, to_images, to_uint8
-from .errors import check_choice
+from .errors import ConfigError, check_choice
 from .metrics import PrincipalComponents, frechet_distance
 from .recordings import Sweep, load_sweep, save_sweep
 from .state import GANState, build_generator
@@ -18,7 +19,7 @@ from .training import sample, train
 PICTURES = 16  # kept of each run
 LAMBDA1 = (0.0, 0.001, 0.003, 0.01, 0.1, 1.0)
 LAMBDA2 = (0.0, 0.02, 0.1, 1.0)
-DEPTHS = (1, 2, 4)
+DEPTHS = (1, 3, 8)  # blocks per size; a 28 × 28 generator has two sizes
 
 
 class Ruler:
@@ -62,22 +63,41 @@ def _lambda_arms(**changes) -> dict[str, TrainConfig]:
     }
 
 
+def _flops(network: nn.Module) -> int:
+    """Operations for one image."""
+    return forward_flops(network.eval(), torch.zeros(1, network.latent_dim))
+
+
 def _depth_arms(**changes) -> dict[str, TrainConfig]:
-    """Residual and plain nets of equal depth and, within 2 %, equal parameters."""
-    arms = {}
+    """Lesson 05's comparison: residual against plain nets by depth, and against the DCGAN by size.
+
+    A plain net is the residual one without its shortcuts, so it lacks the few 1×1 convolutions
+    too: less than 1 % of the parameters at the laptop's width.
+    """
+    dcgan = recipe("gan", **changes)
+    reference = build_generator(dcgan)
+
+    def residual(**settings) -> TrainConfig:
+        return recipe("residual_gan", **{**changes, **settings})
+
+    def matched(measure: Callable[[nn.Module], int]) -> TrainConfig:
+        def build(width: float) -> nn.Module:
+            return build_generator(residual(generator_width=width))
+
+        # Wide enough for the quick preset's tiny nets; each row says what was reached.
+        width = match_width(build, measure, measure(reference), tolerance=0.15)
+        return residual(generator_width=width)
+
+    arms = {
+        "dcgan": dcgan,
+        "residual, dcgan's parameters": matched(parameter_count),
+        "residual, dcgan's FLOPs": matched(_flops),
+    }
+    half = {"generator_width": dcgan.generator_width / 2}  # deep nets of full width take too long
     for blocks in DEPTHS:
-        residual = recipe("residual_gan", blocks_per_resolution=blocks, **changes)
-        arms[f"residual, {blocks} per size"] = residual
-        plain = {"blocks_per_resolution": blocks, "shortcuts": False} | changes
-
-        def build(width: float, plain=plain):
-            return build_generator(recipe("residual_gan", **{**plain, "generator_width": width}))
-
-        target = parameter_count(build_generator(residual))
-        width = match_width(build, parameter_count, target)
-        arms[f"plain, {blocks} per size"] = recipe(
-            "residual_gan", **{**plain, "generator_width": width}
-        )
+        for name, shortcuts in (("residual", True), ("plain", False)):
+            settings = {**half, "blocks_per_resolution": blocks, "shortcuts": shortcuts}
+            arms[f"{name}, {blocks} per size"] = residual(**settings)
     return arms
 
 
@@ -96,6 +116,16 @@ def summary(state: GANState) -> dict[str, float]:
 
     columns = ("norm_l1", "norm_l2", "grad_norm_d", "grad_norm_g", "ratio", "ratio_all_pairs")
     return {name: late(name) for name in (*columns, "d_real", "d_fake")}
+
+
+def _check_same_run(row: dict, config: TrainConfig, path: str | Path) -> None:
+    asked = {"steps": config.steps, "seed": config.seed, "width": config.generator_width}
+    changed = [f"{k}: {row[k]} → {asked[k]}" for k in asked if row[k] != asked[k]]
+    if changed:
+        raise ConfigError(
+            f"{path} holds a sweep with other settings ({'; '.join(changed)}). Give the sweep "
+            "another file, or the settings that it was started with."
+        )
 
 
 def run_sweep(
@@ -119,7 +149,9 @@ def run_sweep(
     images = load_images()
     ruler = Ruler(images, load_images(split="validation"))
     for arm, config in arms.items():
-        if any(row["arm"] == arm for row in rows):
+        done = next((row for row in rows if row["arm"] == arm), None)
+        if done is not None:
+            _check_same_run(done, config, path)
             continue
         print(f"{name} sweep, {arm}: {config.steps} steps")
         state = train(config, images=images, progress=progress)
@@ -130,7 +162,9 @@ def run_sweep(
             "blocks_per_resolution": config.blocks_per_resolution,
             "shortcuts": config.shortcuts,
             "width": config.generator_width,
+            "generator": config.generator,
             "parameters": parameter_count(state.generator),
+            "flops": _flops(build_generator(config)),
             "steps": state.step,
             "seed": config.seed,
             "seconds": round(state.seconds, 1),
