@@ -1,6 +1,7 @@
 """The course from a shell: python -m gan_course train|sample|resume|sweep|doctor --help."""
 
 import argparse
+import io
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
@@ -8,10 +9,11 @@ from pathlib import Path
 from . import checkpoint, experiments, metrics
 from .acceleration import choose_device, describe_machine
 from .config import OPTIMISERS, PRESETS, RECIPES, TrainConfig, recipe
-from .data import DATA_FOLDER, load_folder, load_images, manifest, verify_shipped
+from .data import load_folder, load_images
 from .errors import ConfigError
 from .recordings import load_recording, save_recording
 from .session import default_preset, expected_minutes, lesson_stamps, probe_seconds
+from .shipped import DATA_FOLDER, manifest, verify_shipped
 from .state import GANState
 from .training import sample, train
 
@@ -38,6 +40,11 @@ def _settings(pairs: list[str]) -> dict[str, object]:
     return settings
 
 
+def _check_pt(option: str, path: str | None) -> None:
+    if path is not None and Path(path).suffix != ".pt":
+        raise ConfigError(f"{option} takes the name of a file that ends in .pt; got {path!r}.")
+
+
 def _command(arguments: argparse.Namespace) -> str:
     return "python -m gan_course " + " ".join(arguments.typed)
 
@@ -55,6 +62,7 @@ def _finish(state: GANState, arguments: argparse.Namespace) -> None:
 
 def run_train(arguments: argparse.Namespace) -> None:
     preset = arguments.preset or default_preset(choose_device(arguments.device))
+    _check_pt("--record", arguments.record)
     settings = _settings(arguments.set)
     if arguments.seed is not None:
         settings["seed"] = arguments.seed
@@ -99,18 +107,20 @@ def run_sample(arguments: argparse.Namespace) -> None:
         generator = checkpoint.newest(source).average
     else:
         generator = load_recording(arguments.source).average
-    images = sample(generator, arguments.count, seed=arguments.seed)
-    name = f"{arguments.count} samples of {source.name}, seed {arguments.seed}"
-    figure = image_grids({"": images}, title=name)
     output = Path(arguments.output)
     if output.suffix not in (".png", ".pdf", ".svg"):
         raise ConfigError(f"the output must end in .png, .pdf or .svg; got {output}.")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(output, dpi=150)
+    images = sample(generator, arguments.count, seed=arguments.seed)
+    name = f"{arguments.count} samples of {source.name}, seed {arguments.seed}"
+    figure = image_grids({"": images}, title=name)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=output.suffix[1:], dpi=150)
+    checkpoint.write_atomically(output, drawn.getvalue())
     print(f"Wrote {output}")
 
 
 def run_sweep(arguments: argparse.Namespace) -> None:
+    _check_pt("--output", arguments.output)
     settings = _settings(arguments.set)
     preset = arguments.preset or default_preset(choose_device())
     sweep = experiments.run_sweep(
@@ -162,7 +172,7 @@ def build_parser() -> argparse.ArgumentParser:
              f"python -m gan_course train snovengan --preset laptop {options}")  # fmt: skip
     p.add_argument("recipe", choices=RECIPES)
     p.add_argument("--data", default="fashion-mnist",
-                   help="fashion-mnist, mnist, kmnist, cifar-10 or a folder of pictures")  # fmt: skip
+                   help="fashion-mnist, mnist, kmnist, cifar-10 or a folder of images")  # fmt: skip
     p.add_argument("--preset", choices=PRESETS, help="default: what fits the device")
     p.add_argument("--optimiser", choices=OPTIMISERS, default="laptop")
     p.add_argument("--seed", type=int)

@@ -74,10 +74,18 @@ def read(path: Path) -> dict:
             f"{path} is damaged: its content does not match its own sha256. Use an older "
             "checkpoint of the run, or copy the file again."
         )
-    content = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-    if content.get("format") != FORMAT:
+    try:
+        content = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch promises no type for a file that is not one of its own
         raise CheckpointError(
-            f"{path} has format {content.get('format')!r}; this version reads {FORMAT}. "
+            f"{path} holds something else than tensors and plain values, and was not loaded. "
+            "Use a file that gan_course wrote."
+        ) from error
+    if not isinstance(content, dict) or "format" not in content:
+        raise CheckpointError(f"{path} was not written by gan_course. Use one of its own files.")
+    if content["format"] != FORMAT:
+        raise CheckpointError(
+            f"{path} has format {content['format']!r}; this version reads {FORMAT}. "
             "Update gan_course."
         )
     return content
@@ -113,7 +121,10 @@ def load(path: str | Path, device: torch.device | str = "cpu") -> GANState:
         raise FileNotFoundError(f"there is no checkpoint {path}. Check the path, or train first.")
     content = read(path)
     if "state" not in content:
-        raise CheckpointError(f"{path} is a recording, not a checkpoint; use load_recording(...).")
+        raise CheckpointError(
+            f"{path} is not a checkpoint. A recording is read by load_recording(...), a sweep by "
+            "load_sweep(...)."
+        )
     return _restore(content, device, path)
 
 
@@ -149,6 +160,18 @@ def newest(folder: str | Path, device: torch.device | str = "cpu") -> GANState:
     raise CheckpointError(f"none of the {len(paths)} checkpoints in {folder} can be read.")
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"a run cannot be kept in {folder} ({error.strerror}). Choose another folder",
+        ) from error
+
+
 def open_run(
     folder: str | Path | None, config: TrainConfig, device: torch.device | str, *, resume: bool
 ) -> GANState:
@@ -159,7 +182,10 @@ def open_run(
     Raises:
         CheckpointError: if ``folder`` holds a run and ``resume`` is False, or if that run has
             another configuration; the message lists the differences.
+        OSError: if nothing can be written there. Better now than after an hour of training.
     """
+    if folder is not None:
+        _make_folder(Path(folder))
     if folder is None or not run_files(folder):
         if resume and folder is not None:
             print(f"No run in {folder} yet: starting at step 0.", file=sys.stderr)

@@ -82,7 +82,7 @@ class TrainConfig:
         self._check_range(_FRACTIONS, lambda value: 0 <= value < 1, "in [0, 1)")
         self._check_range(_COUNTS, lambda value: value >= 1, "1 or greater")
         self._check_range(("batch_size",), lambda value: value >= 2, "2 or greater (BatchNorm)")
-        self._check_range(("seed",), lambda value: value >= 0, "0 or greater")
+        self._check_range(("seed",), lambda value: 0 <= value < 2**63, "in 0…2⁶³−1")
         if not isinstance(self.data, str) or not self.data:
             raise ConfigError(f"data must be a name such as 'fashion-mnist'; got {self.data!r}.")
         check_image_shape(self.image_shape)

@@ -1,7 +1,6 @@
 """Images as one uint8 tensor, checked by hash and ready without a network."""
 
 import hashlib
-import json
 import shutil
 import sys
 import tempfile
@@ -13,15 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 import torchvision
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torchvision.transforms import v2
 
 from .errors import ConfigError, check_choice
-
-# The repository's data folder where the package lies in a checkout; else a folder of the user's.
-_CHECKOUT = Path(__file__).resolve().parent.parent / "data"
-DATA_FOLDER = _CHECKOUT if _CHECKOUT.is_dir() else Path.home() / ".cache" / "gan_course"
+from .shipped import DATA_FOLDER, manifest, verify_shipped
 
 _DATASETS: dict[str, Any] = {
     "fashion-mnist": torchvision.datasets.FashionMNIST,
@@ -102,42 +98,6 @@ def batch_indices(count: int, batch_size: int, seed: int, step: int) -> Tensor:
     return order[position * batch_size : (position + 1) * batch_size]
 
 
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-@lru_cache(maxsize=1)
-def manifest() -> dict[str, dict[str, Any]]:
-    """data/manifest.json: for each shipped file its sha256, bytes, licence and origin."""
-    path = DATA_FOLDER / "manifest.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def verify_shipped(name: str) -> Path:
-    """The path of a file that ships with the course, once its hash has been checked.
-
-    Args:
-        name: as in the manifest, e.g. "FashionMNIST/raw/t10k-labels-idx1-ubyte.gz".
-
-    Raises:
-        FileNotFoundError: if it is missing, with the command that brings it back.
-        ConfigError: if its bytes are not those that were shipped.
-    """
-    path, entry = DATA_FOLDER / name, manifest().get(name)
-    if entry is None:
-        raise FileNotFoundError(
-            f"{name} is not among the files that ship with the course. "
-            f"Those are: {', '.join(sorted(manifest())) or 'none here'}."
-        )
-    remedy = f"Bring it back with: git checkout -- data/{name}"
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is missing. {remedy}")
-    if sha256_of(path) != entry["sha256"]:
-        raise ConfigError(f"{path} is damaged: its sha256 is not that of the manifest. {remedy}")
-    return path
-
-
 def _torchvision_part(name: str, train: bool) -> Any:
     """One official part of a torchvision data set: shipped, on disk, or downloaded."""
     shipped = [entry for entry in manifest() if name == "fashion-mnist" and "raw/" in entry]
@@ -212,6 +172,15 @@ def load_images(
     return Images(pixels.to(device), labels.to(device), classes, name)
 
 
+def _read_picture(path: Path, mode: str) -> Image.Image:
+    with Image.open(path) as picture:
+        # A telephone stores how it was held beside the pixels.
+        picture = ImageOps.exif_transpose(picture)
+        if picture.mode.startswith("I"):  # 16 bits a pixel, which convert() would cut at 255
+            picture = picture.point(lambda value: value * (1 / 256))
+        return picture.convert(mode)
+
+
 def load_folder(
     folder: str | Path, *, size: int = 32, channels: int = 3, device: torch.device | str = "cpu"
 ) -> Images:
@@ -237,8 +206,7 @@ def load_folder(
     pictures, parents, broken = [], [], []
     for path in paths:
         try:
-            with Image.open(path) as picture:
-                picture = picture.convert("L" if channels == 1 else "RGB")
+            picture = _read_picture(path, "L" if channels == 1 else "RGB")
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError):
             broken.append(path.name)
             continue

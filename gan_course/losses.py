@@ -5,6 +5,7 @@ Every norm is taken over all non-batch dimensions of an image and then averaged 
 λ1 and λ2 always have the units "nats per summed norm".
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -124,7 +125,17 @@ def norm_loss(
 
     Returns:
         A scalar.
+
+    Raises:
+        ConfigError: if the images do not fit together, or a weight is negative or not finite.
     """
+    for name, weight in (("lambda1", lambda1), ("lambda2", lambda2)):
+        # A tensor is not looked at: that would wait for the device at every step.
+        if not isinstance(weight, Tensor) and not 0 <= weight < math.inf:
+            raise ConfigError(
+                f"{name} must be a finite number, 0 or greater; got {weight!r}. "
+                "0 switches its term off."
+            )
     l1, l2 = norm_terms(fake, real)
     return lambda1 * l1 + lambda2 * l2
 
@@ -170,6 +181,8 @@ def repulsion(fake: Tensor, lambda1: float | Tensor, lambda2: float | Tensor) ->
     Args:
         fake: (N, ...) with N ≥ 2; row i is compared with row i − 1.
     """
+    if len(fake) < 2:
+        raise ConfigError(f"repulsion needs at least 2 images; got {len(fake)}. Raise the batch.")
     return -0.5 * norm_loss(fake, fake.roll(1, dims=0), lambda1, lambda2)
 
 
@@ -184,6 +197,11 @@ def energy_distance(a: Tensor, b: Tensor) -> Tensor:
         A scalar; 0 in expectation iff both samples come from one distribution. Being unbiased it
         can come out slightly negative.
     """
+    if min(len(a), len(b)) < 2:
+        raise ConfigError(
+            f"an energy distance needs at least 2 rows on each side; got {len(a)} and {len(b)}. "
+            "Draw more samples."
+        )
     a, b = a.flatten(1), b.flatten(1)
 
     def mean_within(points: Tensor) -> Tensor:

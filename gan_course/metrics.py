@@ -50,6 +50,15 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     return max(0.0, float((a.mean(0) - b.mean(0)).square().sum() + spread))
 
 
+def _flat(images: Tensor) -> Tensor:
+    if not images.is_floating_point() or images.dim() != 4:
+        raise ConfigError(
+            "images must be (N, C, H, W) floats in [-1, 1]; "
+            f"got {images.dtype} {tuple(images.shape)}. Use data.to_images(...) on uint8 pixels."
+        )
+    return images.detach().flatten(1).double().cpu()
+
+
 @dataclass(frozen=True)
 class PrincipalComponents:
     """The directions along which real images differ most: a ruler anyone can refit in a second.
@@ -63,14 +72,19 @@ class PrincipalComponents:
     @classmethod
     def fit(cls, images: Tensor, count: int = 32) -> "PrincipalComponents":
         """Fit ``count`` directions to (N, C, H, W) floats in [-1, 1]."""
-        flat = images.flatten(1).double().cpu()
+        flat = _flat(images)
+        if not 1 <= count <= flat.shape[1] or len(flat) < 2:
+            raise ConfigError(
+                f"{count} components need at least 2 images of {count} pixels or more; got "
+                f"{len(flat)} of {flat.shape[1]}. Lower count."
+            )
         mean = flat.mean(0)
         _, vectors = torch.linalg.eigh(torch.cov((flat - mean).T))
         return cls(mean, vectors[:, -count:].flip(1))
 
     def features(self, images: Tensor) -> Tensor:
         """(N, C, H, W) floats in [-1, 1] → (N, d) coordinates in float64."""
-        return (images.flatten(1).double().cpu() - self.mean) @ self.directions
+        return (_flat(images) - self.mean) @ self.directions
 
 
 @dataclass(frozen=True)
@@ -107,6 +121,8 @@ def norm_floors(pixels: Tensor, *, count: int = 10_000, seed: int = 0) -> NormFl
         count: how many of them to use at most.
         seed: decides which, and which pairs.
     """
+    if min(len(pixels), count) < 2:
+        raise ConfigError(f"floors need at least 2 images; got {min(len(pixels), count)}.")
     random = generator_for(seed, "norm floors")
     chosen = torch.randperm(len(pixels), generator=random)[:count]
     images = to_images(pixels[chosen.to(pixels.device)]).cpu()

@@ -220,9 +220,7 @@ DISCRIMINATOR_NORMS = ("batch", "spectral", "none")
 def _crop(images: Tensor, size: int) -> Tensor:
     """Cut (N, C, S′, S′) to its central (N, C, size, size)."""
     margin = (images.shape[-1] - size) // 2
-    return images[..., margin : margin + size, margin : margin + size] if margin else images[
-        ..., :size, :size
-    ]
+    return images[..., margin : margin + size, margin : margin + size]
 
 
 @torch.no_grad()

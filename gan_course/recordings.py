@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from . import checkpoint
 from .config import TrainConfig
-from .data import DATA_FOLDER, Images, verify_shipped
-from .errors import CheckpointError
+from .data import Images
+from .errors import CheckpointError, ConfigError
 from .history import History
+from .shipped import DATA_FOLDER, verify_shipped
 from .state import GANState, build_generator
 from .training import train
 
@@ -75,10 +76,19 @@ def load_recording(path: str | Path) -> Recording:
     path = _shipped_or_file(path)
     content = checkpoint.read(path)
     if "average" not in content:
-        raise CheckpointError(f"{path} is not a recording; a checkpoint is read by load(...).")
-    config = TrainConfig.from_dict(content["config"])
-    average = build_generator(config)
-    average.load_state_dict(content["average"])
+        raise CheckpointError(
+            f"{path} is not a recording. A checkpoint is read by load(...), a sweep by "
+            "load_sweep(...)."
+        )
+    try:
+        config = TrainConfig.from_dict(content["config"])
+        average = build_generator(config)
+        average.load_state_dict(content["average"])
+    except (ConfigError, KeyError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path} does not fit this version of the networks ({error}). "
+            "Load it with the version of gan_course that wrote it, or train again."
+        ) from error
     return Recording(
         config=config,
         average=average.eval().requires_grad_(False),
@@ -98,7 +108,7 @@ def load_or_train(
     state = train(config, images=images, device=device)
     return Recording(
         config=config,
-        average=state.average.cpu(),
+        average=state.average.cpu().eval(),
         history=state.history,
         origin={"command": "trained in this notebook", "steps": str(state.step)},
         caption=f"trained here, seed {config.seed}",

@@ -106,8 +106,8 @@ def start(
     Raises:
         ConfigError: for an unknown preset, a device that is not there, or a negative seed.
     """
-    if not isinstance(seed, int) or seed < 0:
-        raise ConfigError(f"seed must be a whole number, 0 or greater; got {seed!r}.")
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
+        raise ConfigError(f"seed must be a whole number in 0…2⁶³−1; got {seed!r}.")
     chosen = choose_device(device)
     if preset is None:
         preset = default_preset(chosen)

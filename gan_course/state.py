@@ -89,7 +89,7 @@ class GANState:
             config=config,
             generator=generator,
             discriminator=discriminator,
-            average=copy.deepcopy(generator).requires_grad_(False),
+            average=copy.deepcopy(generator).eval().requires_grad_(False),
             optimizer_g=adam(generator, config.lr_g),
             optimizer_d=adam(discriminator, config.lr_d),
             lambda1=torch.tensor(config.lambda1, device=device),

@@ -4,7 +4,6 @@
 come from, what is written down, and how a run is stopped without losing it.
 """
 
-import math
 import signal
 import sys
 import threading
@@ -14,26 +13,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from . import checkpoint
 from .acceleration import choose_device, update_ema
 from .config import TrainConfig
-from .data import Images, batch_indices, generator_for, load_images, to_images, to_uint8
+from .data import Images, batch_indices, generator_for, load_images, to_images
 from .errors import ConfigError
-from .losses import (
-    ADVERSARIAL_LOSSES,
-    AdversarialLoss,
-    norm_loss,
-    norm_terms,
-    pair,
-    repulsion,
-)
+from .losses import ADVERSARIAL_LOSSES, AdversarialLoss, norm_loss, pair, repulsion
+from .measuring import gradient_norm, measured_row
+from .sampling import is_moment, sample, save_moment
 from .state import GANState
 
-MOMENT_COUNT = 64  # pictures a moment
-ALL_PAIRS_EVERY = 10  # records between two measurements of ratio_all_pairs, which costs a few ms
+__all__ = ["batch", "gradient_norm", "sample", "train", "train_step"]
 
 
 def train_step(
@@ -94,89 +87,6 @@ def train_step(
     }
 
 
-def gradient_norm(network: nn.Module) -> Tensor:
-    """The 2-norm of a network's last gradient, over all its parameters; 0 before the first step."""
-    gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    return torch.nn.utils.get_total_norm(gradients) if gradients else torch.zeros(())
-
-
-def all_pairs_pull(fake: Tensor, real: Tensor, lambda1: float, lambda2: float) -> Tensor:
-    """∇ of the norm loss at each fake, with the mean over *every* real of the batch as partner.
-
-    Args:
-        fake, real: (N, C, H, W) and (M, C, H, W).
-
-    Returns:
-        (N, C, H, W), scaled like ``pull_norm``: the gradient of a mean over the batch.
-    """
-    points = fake.detach().flatten(1).requires_grad_()
-    others = real.flatten(1)
-    total = lambda1 * torch.cdist(points, others, p=1).mean()
-    total = total + lambda2 * torch.cdist(points, others).mean()
-    (pull,) = torch.autograd.grad(total, points)
-    return pull.view_as(fake)
-
-
-def _row(state: GANState, real: Tensor, report: dict[str, Tensor], loss: AdversarialLoss) -> dict:
-    """One record of the history; one transfer from the device."""
-    l1, l2 = norm_terms(report["fake"], real)
-    adversarial = report["pull_adversarial"].norm()
-    values = {
-        "loss_d": report["loss_d"],
-        "loss_g": report["loss_g"],
-        "d_real": loss.score(report["real_logits"]).mean(),
-        "d_fake": loss.score(report["fake_logits"]).mean(),
-        "norm_l1": l1,
-        "norm_l2": l2,
-        "grad_norm_d": gradient_norm(state.discriminator),
-        "grad_norm_g": gradient_norm(state.generator),
-        "ratio": report["pull_norm"].norm() / adversarial,
-    }
-    lambda1, lambda2 = state.control("lambda1"), state.control("lambda2")
-    has_norm_loss = lambda1 > 0 or lambda2 > 0
-    if has_norm_loss and len(state.history) % ALL_PAIRS_EVERY == 0:
-        pull = all_pairs_pull(report["fake"], real, lambda1, lambda2)
-        values["ratio_all_pairs"] = pull.norm() / adversarial
-    numbers = torch.stack([value.detach().float().cpu() for value in values.values()]).tolist()
-    not_measured = math.nan if has_norm_loss else 0.0
-    row = {"step": state.step, "ratio_all_pairs": not_measured}
-    return row | dict(zip(values, numbers, strict=True))
-
-
-def sample(generator: nn.Module, latents: Tensor | int, *, seed: int = 0) -> Tensor:
-    """Images for latents, in evaluation mode; the generator is left in the mode it was in.
-
-    Args:
-        generator: e.g. ``state.average``, the averaged one.
-        latents: (N, latent_dim), or how many images to draw with ``seed``.
-
-    Returns:
-        (N, C, H, W) floats in [-1, 1], on the generator's device.
-    """
-    if isinstance(latents, int):
-        if latents < 1:
-            raise ConfigError(f"the number of images must be 1 or greater; got {latents}.")
-        random = generator_for(seed, "evaluation")
-        latents = torch.randn(latents, generator.latent_dim, generator=random)
-    device = next(generator.parameters()).device
-    was_training = generator.training
-    generator.eval()
-    with torch.no_grad():
-        images = torch.cat([generator(z.to(device)) for z in latents.split(500)])
-    generator.train(was_training)
-    return images
-
-
-def is_moment(step: int) -> bool:
-    """Whether pictures are saved at this step: 0, 25, 50, 100, 200, 400, 800, then every 1,000."""
-    return step in (0, 25, 50, 100, 200, 400, 800) or (step > 0 and step % 1000 == 0)
-
-
-def _save_moment(state: GANState) -> None:
-    images = sample(state.average, MOMENT_COUNT)
-    state.history.moments.append((state.step, to_uint8(images).cpu()))
-
-
 @contextmanager
 def _interrupt_between_steps() -> Iterator[threading.Event]:
     """Turn Ctrl-C (and Jupyter's ■) into a flag that is read between two steps.
@@ -187,7 +97,7 @@ def _interrupt_between_steps() -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
-    previous = signal.getsignal(signal.SIGINT)
+    previous = signal.getsignal(signal.SIGINT) or signal.SIG_DFL
 
     def handle(number, frame):
         if asked.is_set():
@@ -254,7 +164,7 @@ def train(
     Raises:
         ConfigError: if images and configuration do not fit together.
         CheckpointError: if the folder holds another run.
-        FloatingPointError: if a loss is no longer a number; the last good checkpoint stays.
+        FloatingPointError: if a loss or weight is no longer finite; the last good checkpoint stays.
     """
     chosen = choose_device(device)
     pixels = _training_pixels(config, images, chosen)
@@ -266,7 +176,7 @@ def train(
     first_bad = torch.full((), -1, device=chosen)  # on the device: looked at when a row is due
     started = time.perf_counter() - state.seconds
     if state.step == 0:
-        _save_moment(state)
+        save_moment(state)
 
     bar = tqdm(
         total=config.steps,
@@ -291,28 +201,39 @@ def train(
             last = state.step == config.steps
             if state.step % config.record_every == 0 or last:
                 _raise_if_bad(int(first_bad), run_folder)
-                state.history.append(_row(state, real, report, loss))
+                state.history.append(measured_row(state, real, report, loss))
                 for callback in callbacks:
                     callback(state)
             if is_moment(state.step) or last:
-                _save_moment(state)
+                save_moment(state)
             state.seconds = time.perf_counter() - started
             if run_folder is not None and state.step % config.checkpoint_every == 0:
-                _raise_if_bad(int(first_bad), run_folder)
+                _raise_if_bad(_first_bad(state, first_bad), run_folder)
                 checkpoint.save(state, run_folder)
-    _raise_if_bad(int(first_bad), run_folder)
+    _raise_if_bad(_first_bad(state, first_bad), run_folder)
     state.interrupted = state.step < config.steps
     if run_folder is not None and state.step % config.checkpoint_every:
         checkpoint.save(state, run_folder)
     return state
 
 
+def _first_bad(state: GANState, first_bad: Tensor) -> int:
+    """The first step with a loss or, now, a weight that is not finite; -1 if all is well.
+
+    A step may end in broken weights after healthy losses; such weights must not become the newest
+    checkpoint.
+    """
+    weights = [*state.generator.parameters(), *state.discriminator.parameters()]
+    finite = torch.stack([weight.isfinite().all() for weight in weights]).all()
+    return int(first_bad) if int(first_bad) >= 0 or finite else state.step
+
+
 def _raise_if_bad(first_bad: int, run_folder: str | Path | None) -> None:
-    """Stop a run whose losses are no longer numbers."""
+    """Stop a run whose losses or weights are no longer numbers."""
     if first_bad < 0:
         return
     kept = f" The last good checkpoint is in {run_folder}." if run_folder is not None else ""
     raise FloatingPointError(
-        f"a loss was not a finite number at step {first_bad}. Try a smaller learning rate or "
-        f"smaller λ1 and λ2.{kept}"
+        f"a loss or a weight was not a finite number at step {first_bad}. Try a smaller learning "
+        f"rate or smaller λ1 and λ2.{kept}"
     )
