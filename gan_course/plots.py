@@ -63,7 +63,7 @@ def _as_array(images: Tensor) -> np.ndarray:
     return array[..., 0] if array.shape[-1] == 1 else array
 
 
-def _tile(images: Tensor, columns: int) -> np.ndarray:
+def tile(images: Tensor, columns: int) -> np.ndarray:
     """One large picture of N small ones, row by row, with a thin line between them."""
     array = _as_array(images)
     rows = -(-len(array) // columns)
@@ -88,8 +88,8 @@ def image_grids(
     """
     across = min(per_row, len(grids))
     down = -(-len(grids) // across)
-    pictures = {name: _tile(images, columns) for name, images in grids.items()}
-    aspect = max(tile.shape[0] / tile.shape[1] for tile in pictures.values())
+    pictures = {name: tile(images, columns) for name, images in grids.items()}
+    aspect = max(block.shape[0] / block.shape[1] for block in pictures.values())
     width = min(10.0, 3.4 * across + 0.4)
     figure, axes = plt.subplots(
         down,
@@ -100,8 +100,8 @@ def image_grids(
     )
     for axis in axes.flat:
         axis.set_axis_off()
-    for axis, (name, tile) in zip(axes.flat, pictures.items(), strict=False):
-        axis.imshow(tile, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    for axis, (name, block) in zip(axes.flat, pictures.items(), strict=False):
+        axis.imshow(block, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axis.set_title(name, fontsize=9)
     figure.suptitle(title, fontsize=11)
     return figure

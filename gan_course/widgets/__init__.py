@@ -1,0 +1,1 @@
+"""Things to watch and touch in a notebook; each is a thin skin over plots.py."""
