@@ -108,7 +108,10 @@ def explain_pip(output: str) -> str:
 
 def pip_install(python: Path, arguments: list[str], root: Path) -> None:
     """Run pip, show what it says, and raise SetupError with a sentence when it fails."""
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", *arguments]
+    # Where nobody watches, progress bars are hundreds of lines of noise.
+    quiet = [] if sys.stdout.isatty() else ["--quiet"]
+    options = [*quiet, "--disable-pip-version-check", *arguments]
+    command = [str(python), "-m", "pip", "install", *options]
     process = subprocess.Popen(
         command, cwd=root, stderr=subprocess.PIPE, text=True, errors="replace"
     )
@@ -185,7 +188,7 @@ def ensure(root: Path = ROOT, torch: str | None = None) -> Path:
         pip_install(python, [*force, *torch_requirements(root), "--index-url", CPU_INDEX], root)
     size = "minutes; PyTorch is large" if not has_torch else "seconds"
     print(f"Installing the course and what it needs (some {size}) ...", flush=True)
-    pip_install(python, ["-e", ".[dev]"], root)
+    pip_install(python, [*(["--quiet"] if has_torch else []), "-e", ".[dev]"], root)
     if not works(python, PROBE):
         raise SetupError("The installation is not complete: remove .venv and try again.")
     (venv / STAMP).write_text(json.dumps(wanted), encoding="utf-8")
