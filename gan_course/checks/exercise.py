@@ -70,7 +70,8 @@ class Exercise:
         except NotImplementedError:
             got = [None] * len(expected)
         except Exception as error:  # a learner's code may raise anything
-            print(f"✗ {self.name}: it stopped with {type(error).__name__}: {error}. {self.hint}")
+            print(f"✗ {self.name}: it stopped with {type(error).__name__}: {error}.")
+            print(f"  {self._cause(error)}")
             return self.reference
         if all(answer is None for answer in got) and expected[0] is not None:
             print(f"… {self.name}: not yet. The lesson goes on with the reference.")
@@ -88,6 +89,21 @@ class Exercise:
 
     def _diagnosis(self, got: list[Any]) -> str:
         for message, wrong in self.mistakes.items():
-            if agree(got, self._answers(wrong)):
+            try:
+                same = agree(got, self._answers(wrong))
+            except Exception:  # a mistake that stops is recognised by _cause
+                continue
+            if same:
                 return message
+        return self.hint
+
+    def _cause(self, error: Exception) -> str:
+        """The mistake that stops with the same words in any order: in a + b and b + a, say."""
+        for message, wrong in self.mistakes.items():
+            try:
+                self._answers(wrong)
+            except Exception as known:
+                same_words = set(str(known).split()) == set(str(error).split())
+                if type(known) is type(error) and same_words:
+                    return message
         return self.hint

@@ -1,0 +1,69 @@
+"""Several small charts in one figure, on one scale, so that they can be compared at a glance."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from .plots import COLOURS, CYCLE
+
+Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+
+
+def line_panels(
+    panels: Mapping[str, Series],
+    *,
+    title: str,
+    x: str,
+    y: str,
+    per_row: int = 4,
+    log_x: bool = False,
+    log_y: bool = False,
+    markers: bool = False,
+    share_y: bool = True,
+    height: float = 2.7,
+) -> Figure:
+    """Charts side by side: panel name → line name → (xs, ys).
+
+    A line's name decides its colour, so it has the same one in every panel; names that
+    ``plots.COLOURS`` knows keep the colour that they have in the whole course. On a logarithmic
+    axis values of 0 or less leave a gap.
+
+    Args:
+        panels: at least one.
+        title: the message of the figure.
+        per_row: panels in a row.
+        share_y: one y-axis for all panels.
+        height: of a row, in inches.
+    """
+    across = min(per_row, len(panels))
+    down = -(-len(panels) // across)
+    figure, axes = plt.subplots(
+        down,
+        across,
+        figsize=(max(4.5, 10 * across / max(across, 3)), height * down + 0.4),
+        squeeze=False,
+        sharey=share_y,
+        layout="constrained",
+    )
+    names = list(dict.fromkeys(name for series in panels.values() for name in series))
+    colours = {name: COLOURS.get(name, CYCLE[i % len(CYCLE)]) for i, name in enumerate(names)}
+    for axis, (panel, series) in zip(axes.flat, panels.items(), strict=False):
+        for name, (xs, ys) in series.items():
+            axis.plot(
+                xs, ys, color=colours[name], marker="o" if markers else None, ms=4, lw=1.6,
+                label=name,
+            )  # fmt: skip
+        axis.set_xscale("log" if log_x else "linear")
+        axis.set_yscale("log" if log_y else "linear")
+        axis.set_title(panel, fontsize=9)
+        axis.set_xlabel(x, fontsize=9)
+        axis.grid(alpha=0.25)
+    for axis in list(axes.flat)[len(panels) :]:
+        axis.set_axis_off()
+    for axis in axes[:, 0]:
+        axis.set_ylabel(y, fontsize=9)
+    if len(names) > 1:
+        axes.flat[0].legend(fontsize=7)
+    figure.suptitle(title, fontsize=11)
+    return figure
