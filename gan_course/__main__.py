@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import checkpoint, experiments, metrics
 from .acceleration import choose_device, describe_machine
-from .config import OPTIMISERS, PRESETS, RECIPES, TrainConfig, recipe
+from .config import OPTIMIZERS, PRESETS, RECIPES, TrainConfig, recipe
 from .data import load_folder, load_images
 from .errors import ConfigError
 from .recordings import load_recording, save_recording
@@ -74,7 +74,7 @@ def run_train(arguments: argparse.Namespace) -> None:
     elif arguments.data == "cifar-10":
         settings = {"image_size": 32, "channels": 3} | settings
     settings["data"] = arguments.data
-    config = recipe(arguments.recipe, preset=preset, optimiser=arguments.optimiser, **settings)
+    config = recipe(arguments.recipe, preset=preset, optimizer=arguments.optimizer, **settings)
     arguments.run = arguments.run or f"runs/{arguments.recipe}-{preset}-seed{config.seed}"
     state = train(
         config,
@@ -174,7 +174,7 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--data", default="fashion-mnist",
                    help="fashion-mnist, mnist, kmnist, cifar-10 or a folder of images")  # fmt: skip
     p.add_argument("--preset", choices=PRESETS, help="default: what fits the device")
-    p.add_argument("--optimiser", choices=OPTIMISERS, default="laptop")
+    p.add_argument("--optimizer", choices=OPTIMIZERS, default="laptop")
     p.add_argument("--seed", type=int)
     p.add_argument("--run", help="the run's folder (default: runs/RECIPE-PRESET-seedN)")
     p.add_argument("--record", help="also write a recording to this .pt file")

@@ -56,7 +56,7 @@ def describe_machine(device: torch.device | None = None) -> dict[str, str | int]
         "threads": torch.get_num_threads(),
         "accelerator": accelerator,
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "system": f"{platform.system()} {platform.release()}",
     }
 

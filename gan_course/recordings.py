@@ -40,7 +40,7 @@ def save_recording(state: GANState, path: str | Path, command: str) -> Path:
     origin = {
         "command": command,
         "seconds": f"{state.seconds:.1f}",
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # a subclass of str, which weights_only refuses
         "steps": str(state.step),
     }
     content = {
