@@ -66,7 +66,7 @@ def within_limits(notebook: dict, lesson: str, slug: str) -> list[str]:
     stamp = notebook["metadata"].get(stamps.STAMP_KEY, {})
     said = []
     for name, limit in LIMITS.items():
-        if not 0 < stamp.get(name, 0) <= limit:
+        if not 0 <= stamp.get(name, -1) <= limit:
             said.append(f"{name} is {stamp.get(name)}, allowed are {limit}")
     size = len(json.dumps(notebook, ensure_ascii=False, indent=1).encode())
     if size > MOST_BYTES:
