@@ -39,6 +39,7 @@ def write_atomically(path: str | Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+            os.chmod(name, 0o644)  # a temporary file is private; a checkpoint may be shared
             os.replace(name, path)
         except BaseException:
             Path(name).unlink(missing_ok=True)

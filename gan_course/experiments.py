@@ -17,7 +17,7 @@ from .state import GANState, build_generator
 from .training import sample, train
 
 PICTURES = 16  # kept of each run
-LAMBDA1 = (0.0, 0.001, 0.003, 0.01, 0.1, 1.0)
+LAMBDA1 = (0.0, 0.003, 0.01, 0.1, 1.0)
 LAMBDA2 = (0.0, 0.02, 0.1, 1.0)
 DEPTHS = (1, 3, 8)  # blocks per size; a 28 × 28 generator has two sizes
 
