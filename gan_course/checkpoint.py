@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import io
 import os
+import secrets
 import sys
 import tempfile
 from pathlib import Path
@@ -33,16 +34,16 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        name = path.parent / f".{path.name}.{secrets.token_hex(4)}"
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with open(name, "xb") as file:  # readable by others as any new file, unlike mkstemp's
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             os.chmod(name, 0o644)  # a temporary file is private; a checkpoint may be shared
             os.replace(name, path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            name.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise OSError(

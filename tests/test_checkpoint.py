@@ -212,6 +212,13 @@ def test_leftovers_of_a_killed_save_are_not_mistaken_for_checkpoints(run):
     assert checkpoint.newest(run).step == 12
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_a_saved_file_is_as_readable_as_any_other(run):
+    ordinary = run / "ordinary"
+    ordinary.touch()
+    assert checkpoint.run_files(run)[0].stat().st_mode == ordinary.stat().st_mode
+
+
 def full_disk(descriptor):
     raise OSError(errno.ENOSPC, "No space left on device")
 
