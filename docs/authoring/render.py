@@ -25,7 +25,8 @@ import tables
 PACKAGES = ("torch", "torchvision", "numpy", "matplotlib", "ipykernel", "ipywidgets")
 MEMORY_CODE = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 WIDGET = "application/vnd.jupyter.widget-view+json"
-CELL_TIMEOUT = 600
+CELL_TIMEOUT = 600  # seconds; a lesson that needs them fails its limit, but says by how much
+SLOW_CELL = 10  # seconds after which a cell is worth a word while one waits
 
 
 def clean_outputs(outputs: list[dict], root: Path) -> list[dict]:
@@ -107,7 +108,10 @@ def execute(notebook: dict, folder: Path) -> tuple[dict, dict]:
             if cell.cell_type == "code":
                 count += bool(cell.source.strip())
                 client.execute_cell(cell, index, execution_count=count)
-            slowest = max(slowest, time.monotonic() - begun)
+            taken = time.monotonic() - begun
+            slowest = max(slowest, taken)
+            if taken > SLOW_CELL:
+                print(f"cell {index} {taken:.0f} s,", end=" ", flush=True)
         seconds = time.monotonic() - started
         node.cells.append(nbformat.v4.new_code_cell(MEMORY_CODE))
         asked = client.execute_cell(node.cells[-1], len(node.cells) - 1)
