@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from .plots import COLOURS, CYCLE
 
@@ -65,5 +66,40 @@ def line_panels(
         axis.set_ylabel(y, fontsize=9)
     if len(names) > 1:
         axes.flat[0].legend(fontsize=7)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def point_panels(
+    panels: Mapping[str, Tensor], *, real: Tensor, title: str, per_row: int = 5, reach: float = 1.5
+) -> Figure:
+    """Generated points of the plane over real ones, one square a name.
+
+    Args:
+        panels: name → (N, 2) generated points, drawn in orange.
+        real: (M, 2) real points, drawn below them in blue, the same in each panel.
+        title: the message of the figure.
+        reach: each panel shows [-reach, reach]².
+    """
+    across = min(per_row, len(panels))
+    down = -(-len(panels) // across)
+    side = min(2.4, 10 / across)
+    figure, axes = plt.subplots(
+        down,
+        across,
+        figsize=(max(5.0, side * across), (side + 0.3) * down + 0.4),
+        squeeze=False,
+        layout="constrained",
+    )
+    for axis, (name, points) in zip(axes.flat, panels.items(), strict=False):
+        axis.scatter(*real.T.numpy(), s=5, color=COLOURS["real"], alpha=0.35, lw=0, label="real")
+        axis.scatter(
+            *points.T.numpy(), s=5, color=COLOURS["fake"], alpha=0.6, lw=0, label="generated"
+        )
+        axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=(), yticks=())
+        axis.set_title(name, fontsize=9)
+    for axis in list(axes.flat)[len(panels) :]:
+        axis.set_axis_off()
+    axes.flat[0].legend(fontsize=7, markerscale=2.5, loc="upper right")
     figure.suptitle(title, fontsize=11)
     return figure
