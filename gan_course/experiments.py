@@ -1,6 +1,7 @@
 """Many short runs under one rule: every arm gets the same data, seeds, latents and steps."""
 
 import statistics
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from .config import TrainConfig, recipe
 from .data import Images, load_images, to_images, to_uint8
 from .errors import ConfigError, check_choice
 from .metrics import PrincipalComponents, frechet_distance
-from .recordings import Sweep, load_sweep, save_sweep
+from .recordings import TRAINED_HERE, Sweep, load_sweep, save_sweep
+from .shipped import DATA_FOLDER
 from .state import GANState, build_generator
 from .training import sample, train
 
@@ -175,3 +177,19 @@ def run_sweep(
         samples.append(to_uint8(sample(state.average, PICTURES)).cpu())
         save_sweep(path, rows, samples, {"command": command})
     return load_sweep(path)
+
+
+def load_or_run_sweep(recording: str, name: str, **changes) -> Sweep:
+    """The shipped sweep ``recording``; where it is missing, the sweep ``name`` run on the spot.
+
+    Args:
+        recording: e.g. "lambda_sweep".
+        name: "lambda" or "depth".
+        changes: settings for every arm of the run that stands in, e.g. ``preset="quick"``.
+    """
+    if (DATA_FOLDER / "recordings" / f"{recording}.pt").exists():
+        return load_sweep(recording)
+    print(f"The recording {recording!r} is not here: running the sweep now.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sweep.pt"
+        return run_sweep(name, path, command=TRAINED_HERE, progress=False, **changes)

@@ -16,6 +16,8 @@ from .shipped import DATA_FOLDER, verify_shipped
 from .state import GANState, build_generator
 from .training import train
 
+TRAINED_HERE = "trained in this notebook"
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -110,7 +112,7 @@ def load_or_train(
         config=config,
         average=state.average.cpu().eval(),
         history=state.history,
-        origin={"command": "trained in this notebook", "steps": str(state.step)},
+        origin={"command": TRAINED_HERE, "steps": str(state.step)},
         caption=f"trained here, seed {config.seed}",
     )
 
@@ -126,6 +128,12 @@ class Sweep:
     rows: list[dict[str, float | str]]
     samples: Tensor
     origin: dict[str, str]
+
+    @property
+    def caption(self) -> str:
+        """What a figure made from it must say: "recorded, seed 0" or "trained here, seed 0"."""
+        here = self.origin.get("command") == TRAINED_HERE
+        return f"{'trained here' if here else 'recorded'}, seed {self.rows[0]['seed']}"
 
 
 def save_sweep(
