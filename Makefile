@@ -17,13 +17,14 @@ CHECK_PYTHON = command -v "$(PYTHON)" >/dev/null 2>&1 || { \
 RUN = @$(CHECK_PYTHON); "$(PYTHON)" $(COURSE)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test render render-check badges student mutations clean
+.PHONY: help lab test render render-check figures badges student mutations clean
 
 help:
 	@echo "make lab            build .venv, open JupyterLab on the first lesson"
 	@echo "make test           build .venv, run lint, unit tests and every notebook (about 10 minutes)"
 	@echo "make render         run the stale notebooks for real and stamp them; NAMES='02_vanilla_gan' or ALL=1 forces"
 	@echo "make render-check   list the notebooks whose outputs are stale"
+	@echo "make figures        draw the README's figure from the recordings"
 	@echo "make badges REPO=owner/name   point badges and the Colab clone at a fork"
 	@echo "make student        write copies without solutions to build/student"
 	@echo "make mutations      break the code on purpose, show that named tests notice"
@@ -52,6 +53,9 @@ render:
 
 render-check:
 	$(RUN) run docs/authoring/render.py --check
+
+figures:
+	$(RUN) run docs/authoring/figures.py
 
 badges:
 	@test -n "$(REPO)" || { echo "Say which repository: make badges REPO=owner/name"; exit 1; }
