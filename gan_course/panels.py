@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from torch import Tensor
 
 from .plots import COLOURS, CYCLE
@@ -26,7 +27,7 @@ def line_panels(
 ) -> Figure:
     """Charts side by side: panel name → line name → (xs, ys).
 
-    A line's name decides its colour, so it has the same one in every panel; names that
+    With ``log_x`` and ``markers`` the x-axis names exactly the values that occur. A line's name decides its colour, so it has the same one in every panel; names that
     ``plots.COLOURS`` knows keep the colour that they have in the whole course. On a logarithmic
     axis values of 0 or less leave a gap.
 
@@ -57,6 +58,10 @@ def line_panels(
             )  # fmt: skip
         axis.set_xscale("log" if log_x else "linear")
         axis.set_yscale("log" if log_y else "linear")
+        if log_x and markers:  # name the values that were tried, not powers of ten
+            ticks = sorted({value for xs, _ in series.values() for value in xs})
+            axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
+            axis.xaxis.set_minor_locator(NullLocator())
         axis.set_title(panel, fontsize=9)
         axis.set_xlabel(x, fontsize=9)
         axis.grid(alpha=0.25)

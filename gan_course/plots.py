@@ -43,7 +43,7 @@ def show(figure: Figure, *, alt: str, source: str) -> None:
 
     if not alt.strip():
         raise ConfigError("alt must say in a sentence what the figure shows.")
-    figure.text(0.995, 0.002, source, ha="right", va="bottom", fontsize=7, color="#555555")
+    figure.text(0.995, -0.004, source, ha="right", va="top", fontsize=7, color="#555555")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100, bbox_inches="tight", facecolor="white")
     plt.close(figure)
