@@ -27,9 +27,10 @@ def line_panels(
 ) -> Figure:
     """Charts side by side: panel name → line name → (xs, ys).
 
-    With ``log_x`` and ``markers`` the x-axis names exactly the values that occur. A line's name decides its colour, so it has the same one in every panel; names that
+    A line's name decides its colour, so it has the same one in every panel; names that
     ``plots.COLOURS`` knows keep the colour that they have in the whole course. On a logarithmic
-    axis values of 0 or less leave a gap.
+    axis values of 0 or less leave a gap; with ``markers`` too, ``log_x`` names exactly the values
+    that occur.
 
     Args:
         panels: at least one.
