@@ -90,7 +90,7 @@ def image_grids(
     down = -(-len(grids) // across)
     pictures = {name: tile(images, columns) for name, images in grids.items()}
     aspect = max(block.shape[0] / block.shape[1] for block in pictures.values())
-    width = min(10.0, 3.4 * across + 0.4)
+    width = min(10.0, max(3.4, 0.425 * columns) * across + 0.4)
     figure, axes = plt.subplots(
         down,
         across,
