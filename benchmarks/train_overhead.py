@@ -17,8 +17,8 @@ from scipy.stats import binom
 from gan_course.acceleration import describe_machine, update_ema
 from gan_course.config import TrainConfig, recipe
 from gan_course.data import Images, load_images
-from gan_course.losses import norm_loss
 from gan_course.losses import non_saturating as game
+from gan_course.losses import norm_loss
 from gan_course.state import GANState
 from gan_course.training import batch, train
 
