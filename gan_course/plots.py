@@ -222,14 +222,17 @@ def lines(
 
 
 def heatmap(
-    values: np.ndarray, *, rows: Sequence, columns: Sequence, title: str, x: str, y: str, unit: str
-) -> Figure:
-    """A table of numbers as colours, with each number written in its cell; darker is larger."""
+    values: np.ndarray, *, rows: Sequence, columns: Sequence, title: str, x: str, y: str, unit: str,
+    log: bool = False,
+) -> Figure:  # fmt: skip
+    """A table of numbers as colours, with each number written in its cell; darker is larger.
+
+    ``log`` colours by the logarithm, for positive numbers of very different size.
+    """
     values = np.asarray(values, dtype=float)
     figure, axis = plt.subplots(figsize=(1.1 * len(columns) + 2, 0.7 * len(rows) + 1.4))
-    image = axis.imshow(values, cmap="cividis_r", aspect="auto")
-    finite = values[np.isfinite(values)]
-    middle = (finite.max() + finite.min()) / 2 if finite.size else 0
+    image = axis.imshow(values, cmap="cividis_r", aspect="auto", norm="log" if log else "linear")
+    middle = image.norm.inverse(0.5)
     for (i, j), value in np.ndenumerate(values):
         axis.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=9,
                   color="white" if value > middle else "black")  # fmt: skip
