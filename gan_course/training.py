@@ -171,6 +171,7 @@ def train(
     batch_indices(len(pixels), config.batch_size, config.seed, 0)  # refuse too few images now
     state = checkpoint.open_run(run_folder, config, chosen, resume=resume)
     state.stop_requested = state.interrupted = False
+    first_step = state.step
     loss = ADVERSARIAL_LOSSES[config.loss]
     callbacks = tuple(callbacks)
     first_bad = torch.full((), -1, device=chosen)  # on the device: looked at when a row is due
@@ -212,7 +213,8 @@ def train(
                 checkpoint.save(state, run_folder)
     _raise_if_bad(_first_bad(state, first_bad), run_folder)
     state.interrupted = state.step < config.steps
-    if run_folder is not None and state.step % config.checkpoint_every:
+    unsaved = state.step > first_step and state.step % config.checkpoint_every != 0
+    if run_folder is not None and unsaved:
         checkpoint.save(state, run_folder)
     return state
 
