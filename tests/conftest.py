@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 # For nets this small one thread is the fastest, and on a busy machine ten times faster than two
 # that wait for each other. The programs that tests start inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MPLBACKEND"] = "Agg"
+os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp(prefix="hypothesis-")
 os.environ.pop("GAN_COURSE_PRESET", None)
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 from gan_course.config import TrainConfig, recipe  # noqa: E402
 from gan_course.data import Images  # noqa: E402
 
 torch.set_num_threads(1)
+# The same examples at every run, however busy the machine is.
+settings.register_profile("course", derandomize=True, database=None, deadline=None)
+settings.load_profile("course")
 
 
 def small_config(name: str = "snovengan", **changes) -> TrainConfig:

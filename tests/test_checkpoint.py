@@ -139,6 +139,7 @@ def test_the_newest_two_are_kept(run):
         ({"generator": "dcgan"}, "generator: 'residual' → 'dcgan'"),
         ({"image_size": 16, "ema_decay": 0.9}, "ema_decay: 0.995 → 0.9"),
     ],
+    ids=["lambda2", "two", "steps", "generator", "ema_decay"],
 )
 def test_another_configuration_is_refused_with_the_differences(run, changes, line):
     before = contents(run)
