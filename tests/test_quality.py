@@ -59,8 +59,10 @@ def share_left(config: TrainConfig, world) -> float:
     return distance(sample(state.average, 1000)) / before
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("name", ["gan", "progan", "snovengan"])
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [*(("gan", seed) for seed in SEEDS), *(("snovengan", seed) for seed in SEEDS), ("progan", 0)],
+)
 def test_a_gan_learns(name, seed, world):
     assert share_left(gate_config(seed, name), world) < ENOUGH
 
