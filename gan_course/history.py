@@ -20,6 +20,20 @@ COLUMNS = (
     "ratio_all_pairs",  # the same with each fake against every real of the batch
 )
 
+# How figures call them.
+LABELS = {
+    "loss_d": "loss of D",
+    "loss_g": "adversarial loss of G",
+    "d_real": "D(x): mean on real images",
+    "d_fake": "D(G(z)): mean on generated images",
+    "norm_l1": "E‖G(z) − x‖₁, summed",
+    "norm_l2": "E‖G(z) − x‖₂",
+    "grad_norm_d": "gradient norm of D",
+    "grad_norm_g": "gradient norm of G",
+    "ratio": "|∇ norm loss| / |∇ adversarial|, one pair",
+    "ratio_all_pairs": "|∇ norm loss| / |∇ adversarial|, all pairs",
+}
+
 
 @dataclass
 class History:

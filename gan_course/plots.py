@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from .data import to_images
 from .errors import ConfigError
-from .history import History
+from .history import LABELS, History
 from .metrics import NormFloors
 
 COLOURS = {
@@ -107,14 +108,26 @@ def image_grids(
     return figure
 
 
-def film_strip(history: History, *, title: str, pictures: int = 8, moments: int = 8) -> Figure:
-    """What the same latents became, one column a saved moment, one row a latent."""
+def film_strip(history: History, *, title: str, pictures: int = 8, moments: int = 10) -> Figure:
+    """What the same latents became: one row a latent, one column a saved moment."""
     if not history.moments:
         raise ConfigError("this history has no saved moments; train for at least one step.")
     picks = np.unique(np.linspace(0, len(history.moments) - 1, moments).round().astype(int))
-    chosen = [history.moments[i] for i in picks]
-    grids = {f"step {step:,}": pixels[:pictures] for step, pixels in chosen}
-    return image_grids(grids, title=title, columns=1, per_row=len(chosen))
+    steps = [history.moments[i][0] for i in picks]
+    columns = torch.stack([history.moments[i][1][:pictures] for i in picks], dim=1)
+    canvas = tile(columns.flatten(0, 1), len(picks))
+    side = columns.shape[-1] + 1
+    figure, axis = plt.subplots(
+        figsize=(0.9 * max(len(picks), 4), 0.9 * pictures + 0.7), layout="constrained"
+    )
+    axis.imshow(canvas, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axis.set_xticks([(i + 0.5) * side for i in range(len(picks))], [f"{step:,}" for step in steps])
+    axis.set_yticks([])
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    axis.set_xlabel("step")
+    axis.set_title(title, fontsize=11)
+    return figure
 
 
 def smooth(values: Sequence[float], window: int) -> np.ndarray:
@@ -163,10 +176,13 @@ def curves(
             perfect, blur = (getattr(floors, name) for name in lines[column])
             axis.axhline(perfect, color=COLOURS["floor"], ls="--", lw=1)
             axis.axhline(blur, color=COLOURS["floor"], ls=":", lw=1)
-            axis.annotate("perfect generator", (0.02, perfect), xycoords=("axes fraction", "data"),
-                          fontsize=7, va="bottom", color=COLOURS["floor"])  # fmt: skip
-            axis.annotate("best constant blur", (0.02, blur), xycoords=("axes fraction", "data"),
-                          fontsize=7, va="top", color=COLOURS["floor"])  # fmt: skip
+            box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1}
+            for level, name, side in (
+                (perfect, "perfect generator", "bottom"),
+                (blur, "best constant blur", "top"),
+            ):
+                axis.annotate(name, (0.98, level), xycoords=("axes fraction", "data"), ha="right",
+                              va=side, fontsize=7, color=COLOURS["floor"], bbox=box)  # fmt: skip
         if column in log:
             axis.set_yscale("log")
         axis.set_title(LABELS.get(column, column), fontsize=9)
@@ -178,20 +194,6 @@ def curves(
         axes.flat[0].legend(fontsize=7)
     figure.suptitle(title, fontsize=11)
     return figure
-
-
-LABELS = {
-    "loss_d": "loss of D",
-    "loss_g": "adversarial loss of G",
-    "d_real": "D(x): mean on real images",
-    "d_fake": "D(G(z)): mean on generated images",
-    "norm_l1": "E‖G(z) − x‖₁, summed",
-    "norm_l2": "E‖G(z) − x‖₂",
-    "grad_norm_d": "gradient norm of D",
-    "grad_norm_g": "gradient norm of G",
-    "ratio": "|∇ norm loss| / |∇ adversarial|, one pair",
-    "ratio_all_pairs": "|∇ norm loss| / |∇ adversarial|, all pairs",
-}
 
 
 def _cycle(names: Mapping[str, object]) -> list[str]:

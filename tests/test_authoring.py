@@ -379,3 +379,18 @@ def test_lab_opens_no_browser_where_there_is_none(monkeypatch):
     assert "--allow-root" in course.lab_command(Path("python"), 8888, "localhost", browser=True)
     monkeypatch.setattr(course.os, "geteuid", lambda: 1000, raising=False)
     assert "--allow-root" not in course.lab_command(Path("python"), 1, "localhost", browser=True)
+
+
+def test_a_progress_bar_on_stdout_leaves_only_its_last_state(tmp_path):
+    def stream(text):
+        return {"output_type": "stream", "name": "stdout", "text": text}
+
+    outputs = [
+        stream("before\n\r  0%|          | 0/20"),
+        stream("\r 50%|#####     | 10/20"),
+        {"output_type": "display_data", "data": {"text/plain": "picture"}, "metadata": {}},
+        stream("\r100%|##########| 20/20\n\nafter\n"),
+    ]
+    kept = render.clean_outputs(outputs, tmp_path)
+    texts = [output.get("text", "picture") for output in kept]
+    assert texts == ["before\n", "picture", "100%|##########| 20/20\n", "after\n"]

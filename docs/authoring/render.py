@@ -26,13 +26,14 @@ PACKAGES = ("torch", "torchvision", "numpy", "matplotlib", "ipykernel", "ipywidg
 MEMORY_CODE = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 CELL_TIMEOUT = 600  # seconds; a lesson that needs them fails its limit, but says by how much
+BAR = re.compile(r"\d%\|")  # tqdm
 SLOW_CELL = 10  # seconds after which a cell is worth a word while one waits
 
 
 def clean_outputs(outputs: list[dict], root: Path) -> list[dict]:
     """Return outputs without progress bars, live widgets and this machine's paths."""
     kept = []
-    for output in outputs:
+    for output in _without_progress(outputs):
         output = dict(output)
         if output.get("name") == "stderr" and re.search(r"\r|\d%\|", output["text"]):
             continue
@@ -45,6 +46,23 @@ def clean_outputs(outputs: list[dict], root: Path) -> list[dict]:
             if key in output:
                 output[key] = _without_paths(output[key], root)
         kept.append(output)
+    return kept
+
+
+def _without_progress(outputs: list[dict]) -> list[dict]:
+    """Return outputs in which only the last state of a cell's last progress bar is left."""
+    kept: list[dict] = []
+    last_bar, place = "", 0
+    for output in outputs:
+        if output.get("name") == "stdout" and BAR.search(output["text"]):
+            pieces = re.split(r"\r|(?<=\n)", output["text"])
+            last_bar, place = [p.strip() for p in pieces if BAR.search(p)][-1], len(kept)
+            text = "".join(piece for piece in pieces if not BAR.search(piece)).strip("\n")
+            output = {**output, "text": f"{text}\n" if text else ""}
+        if output.get("text") != "":
+            kept.append(output)
+    if last_bar:
+        kept.insert(place, {"output_type": "stream", "name": "stdout", "text": f"{last_bar}\n"})
     return kept
 
 

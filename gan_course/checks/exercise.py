@@ -40,7 +40,7 @@ def describe(value: Any) -> str:
         mean = value.detach().double().mean()
         return f"tensor of shape {tuple(value.shape)}, mean {mean:.4g}"
     if isinstance(value, (Tensor, float)):
-        return f"{float(value):.4g}"
+        return f"{value.item() if isinstance(value, Tensor) else value:.4g}"
     return repr(value)
 
 
