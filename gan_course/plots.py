@@ -174,6 +174,7 @@ def curves(
             )
         if floors is not None and column in lines:
             perfect, blur = (getattr(floors, name) for name in lines[column])
+            axis.margins(y=0.12)  # room for the words
             axis.axhline(perfect, color=COLOURS["floor"], ls="--", lw=1)
             axis.axhline(blur, color=COLOURS["floor"], ls=":", lw=1)
             box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1}
