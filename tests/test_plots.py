@@ -1,4 +1,4 @@
-"""Every plotting function gives a Figure from small inputs and tells what is wrong with bad ones."""
+"""Every plotting function gives a Figure from small inputs and says what is wrong with bad ones."""
 
 import matplotlib.pyplot as plt
 import numpy as np
