@@ -172,22 +172,16 @@ def curves(
             axis.plot(
                 history["step"], smooth(history[column], window), color=colour, lw=1.4, label=label
             )
-        if floors is not None and column in lines:
+        with_floors = floors is not None and column in lines
+        if with_floors:
             perfect, blur = (getattr(floors, name) for name in lines[column])
-            axis.margins(y=0.12)  # room for the words
             axis.axhline(perfect, color=COLOURS["floor"], ls="--", lw=1)
             axis.axhline(blur, color=COLOURS["floor"], ls=":", lw=1)
-            box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1}
-            for level, name, side in (
-                (perfect, "perfect generator", "bottom"),
-                (blur, "best constant blur", "top"),
-            ):
-                axis.annotate(name, (0.98, level), xycoords=("axes fraction", "data"), ha="right",
-                              va=side, fontsize=7, color=COLOURS["floor"], bbox=box)  # fmt: skip
         if column in log:
             axis.set_yscale("log")
         axis.set_title(LABELS.get(column, column), fontsize=9)
-        axis.set_xlabel("step")
+        legend = "step\ndashed: perfect generator · dotted: best constant blur"
+        axis.set_xlabel(legend if with_floors else "step", fontsize=7 if with_floors else None)
         axis.grid(alpha=0.25)
     for axis in list(axes.flat)[len(columns) :]:
         axis.set_axis_off()

@@ -49,7 +49,7 @@ def train_step(
         repel: add ``losses.repulsion``.
 
     Returns:
-        Detached tensors: the losses, D's outputs, the norm terms and the two gradients at G's
+        Detached tensors: the losses, D's outputs, G's images and the two gradients at G's
         output, ``pull_adversarial`` and ``pull_norm``, each (N, C, H, W).
     """
     fake = state.generator(z)
