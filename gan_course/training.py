@@ -174,7 +174,7 @@ def train(
     first_step = state.step
     loss = ADVERSARIAL_LOSSES[config.loss]
     callbacks = tuple(callbacks)
-    first_bad = torch.full((), -1, device=chosen)  # on the device: looked at when a row is due
+    recent: list[Tensor] = []  # losses that nobody has looked at: they wait on the device
     started = time.perf_counter() - state.seconds
     if state.step == 0:
         save_moment(state)
@@ -197,11 +197,11 @@ def train(
             state.step += 1
             bar.update()
 
-            bad = ~torch.isfinite(report["loss_d"] + report["loss_g"])
-            first_bad = torch.where(bad & (first_bad < 0), state.step, first_bad)
+            recent.append(report["loss_d"] + report["loss_g"])
             last = state.step == config.steps
             if state.step % config.record_every == 0 or last:
-                _raise_if_bad(int(first_bad), run_folder)
+                _raise_if_bad(_first_bad_loss(recent, state.step), run_folder)
+                recent.clear()
                 state.history.append(measured_row(state, real, report, loss))
                 for callback in callbacks:
                     callback(state)
@@ -209,9 +209,9 @@ def train(
                 save_moment(state)
             state.seconds = time.perf_counter() - started
             if run_folder is not None and state.step % config.checkpoint_every == 0:
-                _raise_if_bad(_first_bad(state, first_bad), run_folder)
+                _raise_if_bad(_first_bad(state, recent), run_folder)
                 checkpoint.save(state, run_folder)
-    _raise_if_bad(_first_bad(state, first_bad), run_folder)
+    _raise_if_bad(_first_bad(state, recent), run_folder)
     state.interrupted = state.step < config.steps
     unsaved = state.step > first_step and state.step % config.checkpoint_every != 0
     if run_folder is not None and unsaved:
@@ -219,15 +219,24 @@ def train(
     return state
 
 
-def _first_bad(state: GANState, first_bad: Tensor) -> int:
+def _first_bad_loss(recent: list[Tensor], step: int) -> int:
+    """The first step whose loss is not finite, where ``recent`` ends at ``step``; -1 if none."""
+    if not recent:
+        return -1
+    bad = (~torch.stack(recent).isfinite()).nonzero()
+    return step - len(recent) + 1 + int(bad[0]) if len(bad) else -1
+
+
+def _first_bad(state: GANState, recent: list[Tensor]) -> int:
     """The first step with a loss or, now, a weight that is not finite; -1 if all is well.
 
     A step may end in broken weights after healthy losses; such weights must not become the newest
     checkpoint.
     """
+    first = _first_bad_loss(recent, state.step)
     weights = [*state.generator.parameters(), *state.discriminator.parameters()]
     finite = torch.stack([weight.isfinite().all() for weight in weights]).all()
-    return int(first_bad) if int(first_bad) >= 0 or finite else state.step
+    return first if first >= 0 or finite else state.step
 
 
 def _raise_if_bad(first_bad: int, run_folder: str | Path | None) -> None:
