@@ -194,8 +194,8 @@ def open_run(
         return GANState.create(config, device)
     if not resume:
         raise CheckpointError(
-            f"{folder} already holds a run. Pass resume=True to go on with it, or choose another "
-            "folder; nothing was changed."
+            f"{folder} already holds a run. Pass resume=True (in a shell: --resume) to go on "
+            "with it, or choose another folder; nothing was changed."
         )
     state = newest(folder, device)
     changed = differences(dataclasses.replace(state.config, steps=config.steps), config)

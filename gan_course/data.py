@@ -91,7 +91,7 @@ def batch_indices(count: int, batch_size: int, seed: int, step: int) -> Tensor:
     if count < batch_size:
         raise ConfigError(
             f"a batch of {batch_size} needs at least as many images; there are {count}. "
-            "Lower batch_size or load more images."
+            "Lower batch_size or load more images; in a shell: --set batch_size=16."
         )
     epoch, position = divmod(step, count // batch_size)
     order = _epoch_order(count, seed, epoch)

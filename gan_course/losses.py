@@ -2,7 +2,7 @@
 
 Every adversarial loss takes *logits*, D's raw outputs with no sigmoid, of shape (N,) or (N, 1).
 Every norm is taken over all non-batch dimensions of an image and then averaged over the batch, so
-λ1 and λ2 always have the units "nats per summed norm".
+λ1 and λ2 always weigh summed norms (against a log loss: in nats per unit of norm).
 """
 
 import math

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -70,6 +71,8 @@ def lab(python: Path, port: int, ip: str) -> int:
         raise SetupError(f"Port {port} is in use: choose another, as in make lab PORT={port + 1}.")
     token = os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24)
     environment = {**os.environ, "JUPYTER_TOKEN": token, "JUPYTER_PREFER_ENV_PATH": "1"}
+    # A container is stopped by SIGTERM: end JupyterLab with it, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     browser = has_browser()
     server = subprocess.Popen(lab_command(python, port, ip, browser), cwd=ROOT, env=environment)
     try:

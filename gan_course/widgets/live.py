@@ -25,8 +25,10 @@ def draw(state: GANState, pictures: int = 32) -> Figure:
         ("d_fake", COLOURS["fake"], "D(G(z)), generated"),
     ):
         right.plot(state.history["step"], state.history[column], color=colour, lw=1, label=label)
-    right.axhline(0.5, color=COLOURS["floor"], lw=0.8, ls=":")
-    right.set(xlabel="step", xlim=(0, state.config.steps), ylim=(0, 1))
+    right.set(xlabel="step", xlim=(0, state.config.steps))
+    if state.config.loss in ("minimax", "non_saturating"):  # the others' scores are raw outputs
+        right.axhline(0.5, color=COLOURS["floor"], lw=0.8, ls=":")
+        right.set_ylim(0, 1)
     right.set_title("how real D finds them", fontsize=10)
     right.legend(fontsize=7, loc="upper right")
     return figure
