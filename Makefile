@@ -21,7 +21,7 @@ RUN = @$(CHECK_PYTHON); "$(PYTHON)" $(COURSE)
 
 help:
 	@echo "make lab            build .venv, open JupyterLab on the first lesson"
-	@echo "make test           build .venv, run lint, unit tests and every notebook (about 10 minutes)"
+	@echo "make test           build .venv, run lint, unit tests and every notebook (a few minutes)"
 	@echo "make render         run the stale notebooks for real and stamp them; NAMES='02_vanilla_gan' or ALL=1 forces"
 	@echo "make render-check   list the notebooks whose outputs are stale"
 	@echo "make figures        draw the README's figure from the recordings"
