@@ -1,4 +1,4 @@
-"""The course from a shell: python -m gan_course train|sample|resume|sweep|doctor --help."""
+"""The course from a shell: python -m gan_course train|resume|sample|evaluate|ruler … --help."""
 
 import argparse
 import io
@@ -11,7 +11,8 @@ from .acceleration import choose_device, describe_machine
 from .config import OPTIMIZERS, PRESETS, RECIPES, TrainConfig, recipe
 from .data import load_folder, load_images
 from .errors import ConfigError
-from .recordings import load_recording, save_recording
+from .recordings import Recording, load_recording, save_recording
+from .ruler import load_ruler, train_ruler
 from .session import default_preset, expected_minutes, lesson_stamps, probe_seconds
 from .shipped import DATA_FOLDER, manifest, verify_shipped
 from .state import GANState
@@ -99,24 +100,52 @@ def run_resume(arguments: argparse.Namespace) -> None:
     _finish(state, arguments)
 
 
+def _trained(source: str) -> GANState | Recording:
+    """What a run folder, a recording or the name of a shipped one holds."""
+    return checkpoint.newest(source) if Path(source).is_dir() else load_recording(source)
+
+
 def run_sample(arguments: argparse.Namespace) -> None:
     from .plots import image_grids  # matplotlib takes a second to load; only this command draws
 
-    source = Path(arguments.source)
-    if source.is_dir():
-        generator = checkpoint.newest(source).average
-    else:
-        generator = load_recording(arguments.source).average
     output = Path(arguments.output)
     if output.suffix not in (".png", ".pdf", ".svg"):
         raise ConfigError(f"the output must end in .png, .pdf or .svg; got {output}.")
+    generator = _trained(arguments.source).average
     images = sample(generator, arguments.count, seed=arguments.seed)
-    name = f"{arguments.count} samples of {source.name}, seed {arguments.seed}"
+    name = f"{arguments.count} samples of {Path(arguments.source).name}, seed {arguments.seed}"
     figure = image_grids({"": images}, title=name)
     drawn = io.BytesIO()
     figure.savefig(drawn, format=output.suffix[1:], dpi=150)
     checkpoint.write_atomically(output, drawn.getvalue())
     print(f"Wrote {output}")
+
+
+def run_evaluate(arguments: argparse.Namespace) -> None:
+    trained = _trained(arguments.source)
+    ruler = load_ruler(arguments.data or trained.config.data, arguments.split)
+    images = sample(trained.average, arguments.count, seed=arguments.seed)
+    reading = ruler.measure(images, source=f"averaged generator of {arguments.source}")
+    print(reading)
+    for name, share in zip(ruler.classes, reading.class_shares, strict=True):
+        print(f"{name:>24} {share:6.1%} {'█' * round(100 * share)}")
+
+
+def run_ruler(arguments: argparse.Namespace) -> None:
+    path = train_ruler(
+        arguments.data,
+        path=arguments.output,
+        command=_command(arguments),
+        epochs=arguments.epochs,
+        device=arguments.device,
+    )
+    made = checkpoint.read(path)["made"]
+    print(f"Wrote {path}, weights {made['weights']}")
+    print(
+        f"accuracy: validation {made['accuracy_validation']:.2%}, test {made['accuracy_test']:.2%}"
+    )
+    for name, distance in made["floors"].items():
+        print(f"Fréchet distance, {name}: {distance:.3g}")
 
 
 def run_sweep(arguments: argparse.Namespace) -> None:
@@ -195,6 +224,22 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--count", type=int, default=64)
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--output", default="samples.png")
+
+    p = _add(commands, "evaluate", run_evaluate, "Measure a run or a recording with the ruler.",
+             "python -m gan_course evaluate snovengan --count 10000 --split test")  # fmt: skip
+    p.add_argument("source", help="a run folder, a recording, or the name of a shipped one")
+    p.add_argument("--data", help="whose ruler (default: the data that it was trained on)")
+    p.add_argument("--split", choices=("validation", "test"), default="validation",
+                   help="validation to choose settings by, test for verdicts")  # fmt: skip
+    p.add_argument("--count", type=int, default=5000)
+    p.add_argument("--seed", type=int, default=0)
+
+    p = _add(commands, "ruler", run_ruler, "Make a data set's ruler: classifier, hash, floors.",
+             "python -m gan_course ruler --data mnist")  # fmt: skip
+    p.add_argument("--data", default="fashion-mnist", help="also mnist, kmnist, cifar-10")
+    p.add_argument("--output", help="the file (default: data/rulers/DATA.pt)")
+    p.add_argument("--epochs", type=int, default=8)
+    p.add_argument("--device", help="cpu, cuda, mps (default: the fastest)")
 
     p = _add(commands, "sweep", run_sweep, "Run a lesson's sweep; goes on where it was stopped.",
              "python -m gan_course sweep lambda --output sweep.pt --set steps=1500")  # fmt: skip

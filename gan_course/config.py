@@ -7,7 +7,13 @@ from typing import Any
 
 from .errors import ConfigError, check_choice
 from .losses import ADVERSARIAL_LOSSES, PAIRINGS
-from .models import DISCRIMINATOR_NORMS, DISCRIMINATORS, GENERATORS, check_image_shape
+from .models import (
+    DISCRIMINATOR_NORMS,
+    DISCRIMINATORS,
+    GENERATORS,
+    INITIALISATIONS,
+    check_image_shape,
+)
 
 _CHOICES = {
     "generator": GENERATORS,
@@ -15,11 +21,20 @@ _CHOICES = {
     "discriminator_norm": DISCRIMINATOR_NORMS,
     "loss": tuple(ADVERSARIAL_LOSSES),
     "pairing": PAIRINGS,
+    "initialisation": INITIALISATIONS,
 }
 _POSITIVE = ("generator_width", "discriminator_width", "lr_g", "lr_d")
-_NOT_NEGATIVE = ("lambda1", "lambda2")
-_FRACTIONS = ("beta1", "beta2", "ema_decay")
-_COUNTS = ("latent_dim", "blocks_per_resolution", "steps", "record_every", "checkpoint_every")
+_NOT_NEGATIVE = ("lambda1", "lambda2", "r1_weight")
+_FRACTIONS = ("beta1", "beta2", "ema_decay", "cooldown")
+_COUNTS = (
+    "latent_dim",
+    "blocks_per_resolution",
+    "discriminator_steps",
+    "r1_every",
+    "steps",
+    "record_every",
+    "checkpoint_every",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +57,7 @@ class TrainConfig:
     discriminator: str = "dcgan"
     discriminator_width: float = 16
     discriminator_norm: str = "batch"
+    initialisation: str = "dcgan"
 
     loss: str = "non_saturating"
     lambda1: float = 0.0  # weight of E‖G(z) − x‖₁, norms summed over pixels
@@ -49,12 +65,17 @@ class TrainConfig:
     pairing: str = "independent"  # which x a z is compared with
     repulsion: bool = False  # also push G's images apart: the norm loss becomes an energy distance
 
+    r1_weight: float = 0.0  # weight of ½·E‖∇D(x)‖² on real images, per step on average
+    r1_every: int = 16  # steps between two applications of it
+
     batch_size: int = 64
-    steps: int = 4000  # one step = one update of D, then one of G
+    steps: int = 4000  # one step = one update of G, after ``discriminator_steps`` of D
+    discriminator_steps: int = 1
     lr_g: float = 2e-4
     lr_d: float = 2e-4
     beta1: float = 0.5
     beta2: float = 0.999
+    cooldown: float = 0.0  # the last share of the steps, in which both learning rates fall to 0
     ema_decay: float = 0.995  # a memory of about 1 / (1 − decay) steps
     seed: int = 0
 
@@ -96,6 +117,15 @@ class TrainConfig:
     def image_shape(self) -> tuple[int, int, int]:
         """(channels, image_size, image_size)."""
         return (self.channels, self.image_size, self.image_size)
+
+    def learning_rate_factor(self, step: int) -> float:
+        """What both learning rates are multiplied with at ``step``, in (0, 1].
+
+        1, then a straight line down over the last ``cooldown`` of the steps: a pure function of
+        the step, so a resumed run needs to keep nothing.
+        """
+        left = (self.steps - step) / self.steps
+        return 1.0 if left >= self.cooldown else left / self.cooldown
 
     def to_dict(self) -> dict[str, Any]:
         """Plain names and values, for a file."""

@@ -78,6 +78,18 @@ ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
     "hinge": hinge,
 }
 
+
+def r1_penalty(real_logits: Tensor, real: Tensor) -> Tensor:
+    """``½·mean_i ‖∇D(x_i)‖²``: D must be flat at real images (arXiv 1801.04406, eq. 9, γ = 1).
+
+    Args:
+        real_logits: (N,) D's outputs for ``real``, with their graph.
+        real: (N, ...) leaf tensor with ``requires_grad``.
+    """
+    (slope,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
+    return 0.5 * slope.square().flatten(1).sum(1).mean()
+
+
 PAIRINGS = ("independent", "nearest_real", "nearest_fake", "assignment")
 
 

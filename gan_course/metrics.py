@@ -1,7 +1,7 @@
-"""How far generated images are from real ones, and what the norm loss costs at best.
+"""How far two sets of features are apart, and what the norm loss costs at best.
 
-The ruler of this version is the Fréchet distance on 32 principal components of real images,
-called ``fd_pca32``. It is no FID: it sees colours, shapes and variety, but no fine texture.
+Pure functions. Which features are compared is the business of ``ruler``: the shipped classifier's
+in every figure of the course, principal components of pixels where lesson 03 compares the two.
 """
 
 from dataclasses import dataclass
@@ -48,6 +48,65 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     overlap = torch.linalg.eigvalsh(root @ covariance_b @ root).clamp(min=0).sqrt().sum()
     spread = covariance_a.trace() + covariance_b.trace() - 2 * overlap
     return max(0.0, float((a.mean(0) - b.mean(0)).square().sum() + spread))
+
+
+def kernel_distance(
+    a: Tensor, b: Tensor, *, subsets: int = 50, size: int = 1000, seed: int = 0
+) -> float:
+    """The squared maximum mean discrepancy under the kernel (a·b/d + 1)³ (arXiv 1801.01401).
+
+    The mean over random subsets of torchmetrics' unbiased estimate: in contrast to the Fréchet
+    distance its expectation does not depend on N, and it can come out slightly below 0.
+
+    Args:
+        a, b: (N, d) and (M, d) finite features.
+        subsets: how many draws are averaged.
+        size: features a draw; at most N and M are used.
+
+    Raises:
+        ConfigError: if shapes do not fit, or there are fewer than 2 rows.
+    """
+    from torchmetrics.image.kid import poly_mmd  # a second to load; few need it
+
+    if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b), size) < 2:
+        raise ConfigError(
+            f"features must be (N, d) and (M, d) with 2 rows or more; got {tuple(a.shape)} and "
+            f"{tuple(b.shape)}, {size} a draw. Use one feature function for both."
+        )
+    a, b = a.detach().double().cpu(), b.detach().double().cpu()
+    random = generator_for(seed, "kernel distance")
+    size = min(size, len(a), len(b))
+    draws = []
+    for _ in range(subsets):
+        left = a[torch.randperm(len(a), generator=random)[:size]]
+        right = b[torch.randperm(len(b), generator=random)[:size]]
+        draws.append(poly_mmd(left, right))
+    return float(torch.stack(draws).mean())
+
+
+def class_shares(logits: Tensor) -> Tensor:
+    """The share of images that a classifier calls each class: (N, classes) → (classes,), sum 1."""
+    counts = torch.bincount(logits.argmax(1).cpu(), minlength=logits.shape[1])
+    return counts.double() / counts.sum()
+
+
+def entropy(shares: Tensor) -> float:
+    """``−Σ p·log p`` in nats: log(classes) where all are drawn alike, 0 where one is drawn."""
+    return float(-torch.special.xlogy(shares, shares).sum())
+
+
+def variety(images: Tensor, real: Tensor, *, count: int = 1000) -> float:
+    """The mean distance between two samples as a share of that between two real images.
+
+    1 for real images, 0 for a generator that makes one picture. Both (N, C, H, W) in [-1, 1].
+    """
+
+    def spread(pictures: Tensor) -> float:
+        half = min(len(pictures), count) // 2
+        left, right = pictures[:half].flatten(1).cpu(), pictures[half : 2 * half].flatten(1).cpu()
+        return float(torch.cdist(left, right).mean()) if half else 0.0
+
+    return spread(images) / spread(real)
 
 
 def _flat(images: Tensor) -> Tensor:

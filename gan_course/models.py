@@ -215,6 +215,7 @@ class DCGANDiscriminator(nn.Module):
 GENERATORS = ("mlp", "dcgan", "residual")
 DISCRIMINATORS = ("mlp", "dcgan")
 DISCRIMINATOR_NORMS = ("batch", "spectral", "none")
+INITIALISATIONS = ("dcgan", "orthogonal")
 
 
 def _crop(images: Tensor, size: int) -> Tensor:
@@ -224,12 +225,14 @@ def _crop(images: Tensor, size: int) -> Tensor:
 
 
 @torch.no_grad()
-def initialise(network: nn.Module, generator: torch.Generator) -> nn.Module:
-    """DCGAN's start for every net alike: weights N(0, 0.02), BatchNorm scales N(1, 0.02), biases 0.
+def initialise(network: nn.Module, generator: torch.Generator, scheme: str = "dcgan") -> nn.Module:
+    """The start of every net: weights by ``scheme``, BatchNorm scales N(1, 0.02), biases 0.
 
     Args:
         network: changed in place and returned.
         generator: a CPU generator; its draws alone decide the weights.
+        scheme: "dcgan", N(0, 0.02) for every weight; or "orthogonal" rows or columns, which keep a
+            signal's size from layer to layer (arXiv 1312.6120, used by BigGAN).
     """
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -237,7 +240,10 @@ def initialise(network: nn.Module, generator: torch.Generator) -> nn.Module:
         elif isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             parametrised = hasattr(module, "parametrizations")
             weight = module.parametrizations.weight.original if parametrised else module.weight
-            weight.normal_(0.0, 0.02, generator=generator)
+            if scheme == "dcgan":
+                weight.normal_(0.0, 0.02, generator=generator)
+            else:
+                nn.init.orthogonal_(weight, generator=generator)
         else:
             continue
         if module.bias is not None:

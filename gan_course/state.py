@@ -37,7 +37,8 @@ def build_generator(config: TrainConfig) -> nn.Module:
             blocks_per_resolution=config.blocks_per_resolution,
             shortcuts=config.shortcuts,
         )
-    return initialise(network, generator_for(config.seed, "initial generator"))
+    random = generator_for(config.seed, "initial generator")
+    return initialise(network, random, config.initialisation)
 
 
 def build_discriminator(config: TrainConfig) -> nn.Module:
@@ -50,7 +51,8 @@ def build_discriminator(config: TrainConfig) -> nn.Module:
             network = DCGANDiscriminator(
                 config.image_shape, config.discriminator_width, norm=config.discriminator_norm
             )
-    return initialise(network, generator_for(config.seed, "initial discriminator"))
+    random = generator_for(config.seed, "initial discriminator")
+    return initialise(network, random, config.initialisation)
 
 
 @dataclass
@@ -65,6 +67,8 @@ class GANState:
     optimizer_d: torch.optim.Optimizer
     lambda1: Tensor  # () float on the device, so that a change reaches a compiled step
     lambda2: Tensor
+    lr_g: Tensor  # before the cooldown's factor; what a slider moves
+    lr_d: Tensor
     history: History = field(default_factory=History)
     step: int = 0
     seconds: float = 0.0
@@ -94,25 +98,28 @@ class GANState:
             optimizer_d=adam(discriminator, config.lr_d),
             lambda1=torch.tensor(config.lambda1, device=device),
             lambda2=torch.tensor(config.lambda2, device=device),
+            lr_g=torch.tensor(config.lr_g, device=device),
+            lr_d=torch.tensor(config.lr_d, device=device),
         )
-
-    def _control(self, name: str) -> Tensor:
-        check_choice("control", name, CONTROLS)
-        if name.startswith("lambda"):
-            return getattr(self, name)
-        optimizer = self.optimizer_g if name == "lr_g" else self.optimizer_d
-        return optimizer.param_groups[0]["lr"]
 
     def control(self, name: str) -> float:
         """The present value of "lambda1", "lambda2", "lr_g" or "lr_d"."""
-        return float(self._control(name))
+        check_choice("control", name, CONTROLS)
+        return float(getattr(self, name))
 
     def set_control(self, name: str, value: float) -> None:
         """Change a control in mid-run; acts on the next step and is written into the history."""
+        check_choice("control", name, CONTROLS)
         if not 0 <= value < float("inf"):
             raise ConfigError(f"{name} must be a finite number, 0 or greater; got {value!r}.")
-        self._control(name).fill_(value)
+        getattr(self, name).fill_(value)
         self.history.events.append((self.step, name, float(value)))
+
+    def set_learning_rates(self) -> None:
+        """Give both optimizers what the next step takes: the control times the cooldown."""
+        factor = self.config.learning_rate_factor(self.step)
+        self.optimizer_g.param_groups[0]["lr"].copy_(self.lr_g).mul_(factor)
+        self.optimizer_d.param_groups[0]["lr"].copy_(self.lr_d).mul_(factor)
 
     def ema_decay(self) -> float:
         """The decay of the running average at this step; small at first, so that it starts fast."""
@@ -130,6 +137,8 @@ class GANState:
             "optimizer_d": self.optimizer_d.state_dict(),
             "lambda1": self.lambda1,
             "lambda2": self.lambda2,
+            "lr_g": self.lr_g,
+            "lr_d": self.lr_d,
             "history": self.history.state_dict(),
             "torch_rng": torch.get_rng_state(),
         }
@@ -139,7 +148,7 @@ class GANState:
         self.step, self.seconds = saved["step"], saved["seconds"]
         for part in ("generator", "discriminator", "average", "optimizer_g", "optimizer_d"):
             getattr(self, part).load_state_dict(saved[part])
-        self.lambda1.copy_(saved["lambda1"])
-        self.lambda2.copy_(saved["lambda2"])
+        for name in CONTROLS:
+            getattr(self, name).copy_(saved[name])
         self.history = History.from_state_dict(saved["history"])
         torch.set_rng_state(saved["torch_rng"])

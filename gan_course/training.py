@@ -4,12 +4,9 @@
 come from, what is written down, and how a run is stopped without losing it.
 """
 
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -21,12 +18,38 @@ from .acceleration import choose_device, update_ema
 from .config import TrainConfig
 from .data import Images, batch_indices, generator_for, load_images, to_images
 from .errors import ConfigError
-from .losses import ADVERSARIAL_LOSSES, AdversarialLoss, norm_loss, pair, repulsion
+from .guards import first_bad, first_bad_loss, interrupt_between_steps, raise_if_bad
+from .losses import (
+    ADVERSARIAL_LOSSES,
+    AdversarialLoss,
+    norm_loss,
+    pair,
+    r1_penalty,
+    repulsion,
+)
 from .measuring import gradient_norm, measured_row
 from .sampling import is_moment, sample, save_moment
 from .state import GANState
 
-__all__ = ["batch", "gradient_norm", "sample", "train", "train_step"]
+__all__ = ["batch", "discriminator_step", "gradient_norm", "sample", "train", "train_step"]
+
+
+def discriminator_step(
+    state: GANState, real: Tensor, fake: Tensor, *, loss: AdversarialLoss, r1_weight: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """One update of D alone, on real and generated images that carry no graph.
+
+    Returns:
+        The adversarial loss and D's logits on ``real``, detached.
+    """
+    real = real.detach().requires_grad_(r1_weight > 0)
+    real_logits = state.discriminator(real)
+    loss_d = loss.discriminator(real_logits, state.discriminator(fake))
+    penalty = r1_weight * r1_penalty(real_logits, real) if r1_weight > 0 else 0.0
+    state.optimizer_d.zero_grad()
+    (loss_d + penalty).backward()
+    state.optimizer_d.step()
+    return loss_d.detach(), real_logits.detach()
 
 
 def train_step(
@@ -37,6 +60,7 @@ def train_step(
     loss: AdversarialLoss,
     pairing: str = "independent",
     repel: bool = False,
+    r1_weight: float = 0.0,
 ) -> dict[str, Tensor]:
     """One update of D, then one of G, on one batch.
 
@@ -47,19 +71,18 @@ def train_step(
         loss: the game, e.g. ``losses.non_saturating``.
         pairing: which real image each fake is compared with; see ``losses.pair``.
         repel: add ``losses.repulsion``.
+        r1_weight: weight of ``losses.r1_penalty`` in D's loss.
 
     Returns:
-        Detached tensors: the losses, D's outputs, G's images and the two gradients at G's
-        output, ``pull_adversarial`` and ``pull_norm``, each (N, C, H, W).
+        Detached: losses, D's outputs, G's images and the two gradients at G's output,
+        ``pull_adversarial`` and ``pull_norm``, each (N, C, H, W).
     """
     fake = state.generator(z)
 
     # D's turn. detach() cuts the graph: D's loss must not reach G's parameters.
-    real_logits = state.discriminator(real)
-    loss_d = loss.discriminator(real_logits, state.discriminator(fake.detach()))
-    state.optimizer_d.zero_grad()
-    loss_d.backward()
-    state.optimizer_d.step()
+    loss_d, real_logits = discriminator_step(
+        state, real, fake.detach(), loss=loss, r1_weight=r1_weight
+    )
 
     # G's turn, against the D just updated. Both terms act on G through its images alone, so each
     # is one arrow per image, and G learns from their sum: the same as loss_g.backward().
@@ -77,38 +100,14 @@ def train_step(
     state.optimizer_g.step()
 
     return {
-        "loss_d": loss_d.detach(),
+        "loss_d": loss_d,
         "loss_g": loss_g.detach(),
-        "real_logits": real_logits.detach(),
+        "real_logits": real_logits,
         "fake_logits": fake_logits.detach(),
         "fake": images.detach(),
         "pull_adversarial": pull_adversarial,
         "pull_norm": pull_norm,
     }
-
-
-@contextmanager
-def _interrupt_between_steps() -> Iterator[threading.Event]:
-    """Turn Ctrl-C (and Jupyter's ■) into a flag that is read between two steps.
-
-    A step that is cut in half could not be resumed bit for bit. A second Ctrl-C stops at once.
-    """
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    previous = signal.getsignal(signal.SIGINT) or signal.SIG_DFL
-
-    def handle(number, frame):
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    signal.signal(signal.SIGINT, handle)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def _training_pixels(config: TrainConfig, images: Images | None, device: torch.device) -> Tensor:
@@ -123,15 +122,51 @@ def _training_pixels(config: TrainConfig, images: Images | None, device: torch.d
     return images.pixels.to(device)
 
 
-def batch(config: TrainConfig, pixels: Tensor, step: int) -> tuple[Tensor, Tensor]:
+def batch(config: TrainConfig, pixels: Tensor, step: int, turn: int = 0) -> tuple[Tensor, Tensor]:
     """What step ``step`` sees: real (N, C, H, W) in [-1, 1] and z (N, latent_dim).
 
-    Both depend on ``config.seed`` and ``step`` only, so every arm of a comparison sees the same.
+    Both depend on ``config.seed`` and these numbers only, so every arm of a comparison sees the
+    same. ``turn`` counts the updates of D within a step; G plays with the last.
     """
-    index = batch_indices(len(pixels), config.batch_size, config.seed, step)
-    random = generator_for(config.seed, "z", step)
+    number = step * config.discriminator_steps + turn
+    index = batch_indices(len(pixels), config.batch_size, config.seed, number)
+    random = generator_for(config.seed, "z", number)
     z = torch.randn(config.batch_size, config.latent_dim, generator=random)
     return to_images(pixels[index.to(pixels.device)]), z.to(pixels.device)
+
+
+def play_step(
+    state: GANState, pixels: Tensor, loss: AdversarialLoss
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """One step as ``state.config`` says: D's turns, then G's, then the average.
+
+    Returns:
+        The real images of the last turn and the report of ``train_step``.
+    """
+    config = state.config
+    state.set_learning_rates()
+    penalised = config.r1_weight > 0 and state.step % config.r1_every == 0
+    # Applied seldom, it weighs as much more: StyleGAN2's lazy regularisation (arXiv 1912.04958).
+    r1_weight = config.r1_weight * config.r1_every if penalised else 0.0
+    last = config.discriminator_steps - 1
+    for turn in range(last):
+        real, z = batch(config, pixels, state.step, turn)
+        with torch.no_grad():
+            fake = state.generator(z)
+        discriminator_step(state, real, fake, loss=loss)
+    real, z = batch(config, pixels, state.step, last)
+    report = train_step(
+        state,
+        real,
+        z,
+        loss=loss,
+        pairing=config.pairing,
+        repel=config.repulsion,
+        r1_weight=r1_weight,
+    )
+    update_ema(state.average, state.generator, state.ema_decay())
+    state.step += 1
+    return real, report
 
 
 def train(
@@ -187,20 +222,15 @@ def train(
         mininterval=0.5,
         file=sys.stdout,
     )
-    with bar, _interrupt_between_steps() as asked:
+    with bar, interrupt_between_steps() as asked:
         while state.step < config.steps and not (asked.is_set() or state.stop_requested):
-            real, z = batch(config, pixels, state.step)
-            report = train_step(
-                state, real, z, loss=loss, pairing=config.pairing, repel=config.repulsion
-            )
-            update_ema(state.average, state.generator, state.ema_decay())
-            state.step += 1
+            real, report = play_step(state, pixels, loss)
             bar.update()
 
             recent.append(report["loss_d"] + report["loss_g"])
             last = state.step == config.steps
             if state.step % config.record_every == 0 or last:
-                _raise_if_bad(_first_bad_loss(recent, state.step), run_folder)
+                raise_if_bad(first_bad_loss(recent, state.step), run_folder)
                 recent.clear()
                 state.history.append(measured_row(state, real, report, loss))
                 for callback in callbacks:
@@ -209,42 +239,11 @@ def train(
                 save_moment(state)
             state.seconds = time.perf_counter() - started
             if run_folder is not None and state.step % config.checkpoint_every == 0:
-                _raise_if_bad(_first_bad(state, recent), run_folder)
+                raise_if_bad(first_bad(state, recent), run_folder)
                 checkpoint.save(state, run_folder)
-    _raise_if_bad(_first_bad(state, recent), run_folder)
+    raise_if_bad(first_bad(state, recent), run_folder)
     state.interrupted = state.step < config.steps
     unsaved = state.step > first_step and state.step % config.checkpoint_every != 0
     if run_folder is not None and unsaved:
         checkpoint.save(state, run_folder)
     return state
-
-
-def _first_bad_loss(recent: list[Tensor], step: int) -> int:
-    """The first step whose loss is not finite, where ``recent`` ends at ``step``; -1 if none."""
-    if not recent:
-        return -1
-    bad = (~torch.stack(recent).isfinite()).nonzero()
-    return step - len(recent) + 1 + int(bad[0]) if len(bad) else -1
-
-
-def _first_bad(state: GANState, recent: list[Tensor]) -> int:
-    """The first step with a loss or, now, a weight that is not finite; -1 if all is well.
-
-    A step may end in broken weights after healthy losses; such weights must not become the newest
-    checkpoint.
-    """
-    first = _first_bad_loss(recent, state.step)
-    weights = [*state.generator.parameters(), *state.discriminator.parameters()]
-    finite = torch.stack([weight.isfinite().all() for weight in weights]).all()
-    return first if first >= 0 or finite else state.step
-
-
-def _raise_if_bad(first_bad: int, run_folder: str | Path | None) -> None:
-    """Stop a run whose losses or weights are no longer numbers."""
-    if first_bad < 0:
-        return
-    kept = f" The last good checkpoint is in {run_folder}." if run_folder is not None else ""
-    raise FloatingPointError(
-        f"a loss or a weight was not a finite number at step {first_bad}. Try a smaller learning "
-        f"rate or smaller λ1 and λ2.{kept}"
-    )

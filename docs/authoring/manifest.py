@@ -15,8 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTICES = {"README.md", "LICENSE", "manifest.json"}
-# Data sets downloaded on demand also land in data/: only these two folders are shipped.
-SHIPPED = ("FashionMNIST/raw/*.gz", "recordings/**/*")
+# Data sets downloaded on demand also land in data/: only these are shipped.
+SHIPPED = ("FashionMNIST/raw/*.gz", "recordings/**/*", "rulers/fashion-mnist.pt")
 
 
 def sha256(path: Path) -> str:
