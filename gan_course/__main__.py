@@ -156,7 +156,8 @@ def run_sweep(arguments: argparse.Namespace) -> None:
         arguments.name, arguments.output, command=_command(arguments), preset=preset, **settings
     )
     for row in sweep.rows:
-        print(f"{row['arm']:28} fd_pca32 {row['fd_pca32']:8.2f}  variety {row['variety']:.2f}")
+        figures = f"fd_fmnist_cnn {row['fd_fmnist_cnn']:8.2f}  variety {row['variety']:.2f}"
+        print(f"{row['arm']:28} {figures}")
 
 
 def run_doctor(arguments: argparse.Namespace) -> None:

@@ -6,55 +6,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from .capacity import forward_flops, match_width, parameter_count
 from .config import TrainConfig, recipe
-from .data import Images, load_images, to_images, to_uint8
+from .data import load_images, to_images, to_uint8
 from .errors import ConfigError, check_choice
-from .metrics import PrincipalComponents, frechet_distance
+from .metrics import variety
 from .recordings import TRAINED_HERE, Sweep, load_sweep, save_sweep
+from .ruler import load_ruler
 from .shipped import DATA_FOLDER
 from .state import GANState, build_generator
 from .training import sample, train
 
-PICTURES = 16  # kept of each run
+SAMPLES = 5000  # measured of each run
+PICTURES = 16  # kept of them
 LAMBDA1 = (0.0, 0.003, 0.01, 0.1, 1.0)
 LAMBDA2 = (0.0, 0.02, 0.1, 1.0)
 DEPTHS = (1, 3, 8)  # blocks per size; a 28 × 28 generator has two sizes
-
-
-class Ruler:
-    """``fd_pca32`` against the validation images, and how varied samples are.
-
-    Args:
-        train_images: the principal components are fitted to the first 10,000 of them.
-        reference: the images that samples are compared with.
-    """
-
-    def __init__(self, train_images: Images, reference: Images):
-        self.components = PrincipalComponents.fit(to_images(train_images.pixels[:10_000]))
-        self.real = to_images(reference.pixels)
-        self.real_features = self.components.features(self.real)
-        self.real_spread = self._spread(self.real)
-
-    @staticmethod
-    def _spread(images: Tensor) -> float:
-        half = min(len(images) // 2, 500)
-        left, right = images[:half].flatten(1), images[half : 2 * half].flatten(1)
-        return float((left[:, None] - right[None]).norm(dim=2).mean()) if half else 0.0
-
-    def measure(self, images: Tensor) -> dict[str, float]:
-        """``fd_pca32`` (lower is better, N = len(images)) and ``variety``.
-
-        ``variety`` is the mean distance between two samples, as a share of that between two real
-        images: 1 for real ones, 0 when G makes one image.
-        """
-        features = self.components.features(images)
-        return {
-            "fd_pca32": frechet_distance(features, self.real_features),
-            "variety": self._spread(images.cpu()) / self.real_spread,
-        }
 
 
 def _lambda_arms(**changes) -> dict[str, TrainConfig]:
@@ -133,7 +102,9 @@ def _check_same_run(row: dict, config: TrainConfig, path: str | Path) -> None:
 def run_sweep(
     name: str, path: str | Path, *, command: str = "", progress: bool = True, **changes
 ) -> Sweep:
-    """Train every arm of a sweep, measure it on validation images, and write after each run.
+    """Train every arm of a sweep, measure it against validation images, and write after each run.
+
+    A row holds ``fd_fmnist_cnn`` and ``variety`` (``metrics.variety``) of the averaged generator.
 
     Called again with the same path it goes on with the first arm that is missing.
 
@@ -149,7 +120,8 @@ def run_sweep(
         before = load_sweep(path)
         rows, samples = list(before.rows), list(before.samples)
     images = load_images()
-    ruler = Ruler(images, load_images(split="validation"))
+    ruler = load_ruler(split="validation")
+    real = to_images(load_images(split="validation").pixels)
     for arm, config in arms.items():
         done = next((row for row in rows if row["arm"] == arm), None)
         if done is not None:
@@ -157,6 +129,7 @@ def run_sweep(
             continue
         print(f"{name} sweep, {arm}: {config.steps} steps")
         state = train(config, images=images, progress=progress)
+        drawn = sample(state.average, SAMPLES)
         row = {
             "arm": arm,
             "lambda1": config.lambda1,
@@ -170,11 +143,12 @@ def run_sweep(
             "steps": state.step,
             "seed": config.seed,
             "seconds": round(state.seconds, 1),
-            **ruler.measure(sample(state.average, 5000)),
+            ruler.name: ruler.distance(drawn),
+            "variety": variety(drawn, real),
             **summary(state),
         }
         rows.append(row)
-        samples.append(to_uint8(sample(state.average, PICTURES)).cpu())
+        samples.append(to_uint8(drawn[:PICTURES]).cpu())
         save_sweep(path, rows, samples, {"command": command})
     return load_sweep(path)
 
