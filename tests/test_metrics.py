@@ -1,4 +1,4 @@
-"""The ruler against closed forms and other libraries; the floors against their definitions."""
+"""Metrics against closed forms and other libraries; the floors against their definitions."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import scipy.linalg
 import torch
 
 from gan_course.data import load_images, to_images
-from gan_course.experiments import Ruler
 from gan_course.metrics import (
     PrincipalComponents,
+    class_shares,
+    entropy,
     frechet_distance,
     geometric_median,
+    kernel_distance,
     norm_floors,
+    variety,
 )
 
 
@@ -43,6 +46,16 @@ def test_frechet_distance_agrees_with_scipy(dimension, seed):
     assert frechet_distance(a, b) == pytest.approx(by_scipy(a, b), rel=1e-6)
 
 
+@pytest.mark.parametrize("dimension", [2, 16, 64])
+def test_frechet_distance_agrees_with_torchmetrics(dimension):
+    from torchmetrics.image.fid import _compute_fid
+
+    a = features(dimension, 500, dimension)
+    b = features(dimension + 1, 400, dimension, scale=0.7, shift=-0.2)
+    theirs = _compute_fid(a.mean(0), torch.cov(a.T), b.mean(0), torch.cov(b.T))
+    assert frechet_distance(a, b) == pytest.approx(float(theirs), rel=1e-6)
+
+
 def with_moments(rows: torch.Tensor, mean: torch.Tensor, covariance: torch.Tensor):
     """Rows moved so that their sample mean and covariance are exactly the given ones."""
     rows = rows - rows.mean(0)
@@ -63,6 +76,19 @@ def test_frechet_distance_of_two_gaussians_in_closed_form():
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_frechet_distance_in_the_plane_in_closed_form(seed):
+    """For 2 × 2 matrices tr (AB)^½ = (tr AB + 2·(det AB)^½)^½, whether or not A and B commute."""
+    a, b = features(seed, 90, 2), features(seed + 20, 70, 2, shift=0.4)
+    first, second = torch.cov(a.T), torch.cov(b.T)
+    assert not torch.allclose(first @ second, second @ first, rtol=1e-3)
+    product = first @ second
+    overlap = (product.trace() + 2 * torch.linalg.det(product).sqrt()).sqrt()
+    means = (a.mean(0) - b.mean(0)).square().sum()
+    expected = float(means + first.trace() + second.trace() - 2 * overlap)
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-9)
+
+
 def test_frechet_distance_in_one_dimension():
     a = torch.tensor([[0.0], [2.0], [4.0]])
     b = torch.tensor([[5.0], [6.0], [7.0]])
@@ -73,6 +99,16 @@ def test_frechet_distance_of_equal_samples_is_zero():
     a = features(3, 500, 16)
     assert frechet_distance(a, a) == pytest.approx(0, abs=1e-6)
     assert frechet_distance(a, a[torch.randperm(500)]) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("lost", [0, 1, 40])
+def test_equal_samples_are_a_millionth_of_the_trace_apart_at_most(lost):
+    """Also where some of 64 features never change, as after a dead unit."""
+    a = features(13, 1000, 64, shift=5.0)
+    a[:, :lost] = 0.3
+    trace = float(torch.cov(a.T).trace())
+    assert frechet_distance(a, a) <= 1e-6 * trace
+    assert frechet_distance(a, a.flip(0)) <= 1e-6 * trace
 
 
 def test_frechet_distance_is_symmetric_never_negative_and_sees_a_shift():
@@ -103,6 +139,73 @@ def test_frechet_distance_is_biased_upwards_for_few_samples():
 def test_frechet_distance_takes_single_precision():
     a, b = features(9, 200, 8), features(10, 200, 8)
     assert frechet_distance(a.float(), b.float()) == pytest.approx(frechet_distance(a, b), rel=1e-4)
+
+
+def by_formula(a: np.ndarray, b: np.ndarray) -> float:
+    """The unbiased squared discrepancy: no point is compared with itself."""
+    n, m, d = len(a), len(b), a.shape[1]
+    aa, bb, ab = ((x @ y.T / d + 1) ** 3 for x, y in ((a, a), (b, b), (a, b)))
+    within = (aa.sum() - np.trace(aa)) / (n * (n - 1)) + (bb.sum() - np.trace(bb)) / (m * (m - 1))
+    return within - 2 * ab.mean()
+
+
+@pytest.mark.parametrize("dimension", [1, 4, 32])
+def test_kernel_distance_is_its_formula(dimension):
+    a = features(dimension, 120, dimension)
+    b = features(dimension + 1, 120, dimension, scale=1.3, shift=0.2)
+    expected = by_formula(a.numpy(), b.numpy())
+    assert kernel_distance(a, b, subsets=2, size=120) == pytest.approx(expected, rel=1e-9)
+    assert kernel_distance(a, b, subsets=1, size=5000) == pytest.approx(expected, rel=1e-9)
+
+
+def test_kernel_distance_of_two_points_a_side_by_hand():
+    """k(a, a′) + k(b, b′) − 2·mean k(a, b) with k = (product + 1)³ in one dimension."""
+    a, b = torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [2.0]])
+    expected = 1**3 + 3**3 - 2 * (1 + 1 + 2**3 + 3**3) / 4
+    assert kernel_distance(a, b, subsets=1) == pytest.approx(expected)
+
+
+def test_the_expected_kernel_distance_does_not_depend_on_the_number_of_samples():
+    """In contrast to the Fréchet distance: see the test of its bias above."""
+    random = torch.Generator().manual_seed(8)
+    real = torch.randn(1500, 8, generator=random)
+    fake = torch.randn(1500, 8, generator=random) + 0.5
+    all_of_them = by_formula(fake.double().numpy(), real.double().numpy())
+    few = kernel_distance(fake, real, subsets=400, size=50)
+    assert few == pytest.approx(all_of_them, rel=0.1)
+    same = [kernel_distance(real[:700], real[700:], subsets=20, size=50, seed=s) for s in range(9)]
+    assert min(same) < 0 < max(same) and max(map(abs, same)) < 0.05 * all_of_them
+
+
+def test_kernel_distance_repeats_itself_and_its_seed_draws_the_subsets():
+    a, b = features(1, 300, 4), features(2, 300, 4)
+    first = kernel_distance(a, b, subsets=3, size=30)
+    assert first == kernel_distance(a, b, subsets=3, size=30)
+    assert first != kernel_distance(a, b, subsets=3, size=30, seed=1)
+
+
+def test_class_shares_count_the_largest_logit_and_sum_to_one():
+    logits = torch.tensor([[0.1, 0.2, -1.0], [5.0, 0.0, 4.0], [0.0, 1.0, 0.5], [-3.0, -2.0, -9.0]])
+    shares = class_shares(logits)
+    assert shares.tolist() == [0.25, 0.75, 0.0]  # a class that is never drawn has its place too
+    assert float(class_shares(torch.randn(77, 10)).sum()) == pytest.approx(1, abs=1e-12)
+
+
+def test_entropy_is_the_logarithm_of_how_many_classes_are_drawn_alike():
+    assert entropy(torch.full((10,), 0.1).double()) == pytest.approx(math.log(10))
+    assert entropy(torch.tensor([0.0, 1.0, 0.0])) == 0
+    assert entropy(torch.tensor([0.5, 0.0, 0.5])) == pytest.approx(math.log(2))
+    expected = -(0.2 * math.log(0.2) + 0.8 * math.log(0.8))
+    assert entropy(torch.tensor([0.2, 0.8]).double()) == pytest.approx(expected)
+
+
+def test_variety_is_one_for_real_images_none_for_one_picture_and_scales():
+    random = torch.Generator().manual_seed(3)
+    pictures = torch.rand(800, 1, 8, 8, generator=random) - 0.5
+    assert variety(pictures, pictures) == 1
+    assert variety(pictures.flip(0), pictures) == pytest.approx(1, abs=0.02)
+    assert variety(0.5 * pictures, pictures) == pytest.approx(0.5)
+    assert variety(pictures[:1].expand(500, -1, -1, -1), pictures) == 0
 
 
 def test_principal_components_are_those_of_a_singular_value_decomposition():
@@ -192,13 +295,3 @@ def test_the_floors_of_equal_images_are_zero():
     floors = norm_floors(pixels)
     values = (floors.perfect_l1, floors.perfect_l2, floors.blur_l1, floors.blur_l2)
     assert values == pytest.approx((0, 0, 0, 0), abs=1e-3)
-
-
-def test_the_ruler_knows_real_from_noise_and_from_one_image(real):
-    ruler = Ruler(load_images(count=3000), load_images(split="validation", count=2000))
-    good = ruler.measure(to_images(real.pixels))
-    random = torch.Generator().manual_seed(0)
-    noise = ruler.measure(2 * torch.rand(2000, 1, 28, 28, generator=random) - 1)
-    one = ruler.measure(to_images(real.pixels)[:1].expand(2000, 1, 28, 28))
-    assert good["fd_pca32"] < 5 < 100 < min(noise["fd_pca32"], one["fd_pca32"])
-    assert good["variety"] == pytest.approx(1, abs=0.1) and one["variety"] == 0
