@@ -10,7 +10,7 @@ one thread; drawing and measuring are left out); the steps are what the budget b
 60 timed steps of the same candidate. The figure is fd_fmnist_cnn of 5,000 samples of the averaged
 generator against the validation images, which the ruler's classifier never saw. Candidates are
 ordered by the mean over both nets of log fd. The second round takes the best two and the
-combinations of the best with each of the next three, on two other seeds and a longer budget; the
+combinations of the best with each of the next two, on two other seeds and a longer budget; the
 lowest mean becomes the recipe; results/time_to_quality.json has its figures on fresh seeds.
 Rows are appended as they come; a row that is there is not run again.
 """
@@ -39,7 +39,7 @@ COLUMNS = (
     "fd_half_way", "fd", "fd_last_generator", "precision", "recall", "coverage",
 )  # fmt: skip
 RECIPES = ("gan", "residual_gan")
-ROUNDS = {"first": ((100,), 45.0), "second": ((101, 102), 120.0)}  # seeds, core-seconds
+ROUNDS = {"first": ((100,), 45.0), "second": ((101, 102), 90.0)}  # seeds, core-seconds
 # What every candidate starts from: the previous default with a cooldown. "width" is the plain
 # generator's; the residual one has its half.
 START = {
@@ -101,9 +101,9 @@ def order(rows: list[dict]) -> list[tuple[float, dict]]:
 
 
 def second_candidates() -> list[dict]:
-    """The best two, and the best combined with each of the next three."""
+    """The best two, and the best combined with each of the next two."""
     best, *others = [c for _, c in order([r for r in read_rows() if r["round"] == "first"])]
-    chosen = [best, others[0], *({**other, **best} for other in others[:3])]
+    chosen = [best, others[0], *({**other, **best} for other in others[:2])]
     return [c for i, c in enumerate(chosen) if c not in chosen[:i]]
 
 
