@@ -132,6 +132,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
 
 
 def run_ruler(arguments: argparse.Namespace) -> None:
+    _check_pt("--output", arguments.output)
     path = train_ruler(
         arguments.data,
         path=arguments.output,

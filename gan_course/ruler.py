@@ -81,15 +81,23 @@ class Ruler:
         classifier: its 64 features are compared.
         reference: real images that the classifier was not trained on.
         split: which part they are, for the caption.
+        data, classes: what the classifier was trained on; the reference may be other images.
         made: what ``train_ruler`` wrote down: accuracies, floors, the command.
     """
 
     def __init__(
-        self, classifier: Classifier, reference: Images, *, split: str, made: dict[str, Any]
+        self,
+        classifier: Classifier,
+        reference: Images,
+        *,
+        split: str,
+        data: str,
+        classes: tuple[str, ...],
+        made: dict[str, Any],
     ):
         self.classifier, self.made = classifier, made
-        self.classes, self.data = reference.classes, reference.name
-        self.name = f"fd_{SHORT_NAMES.get(reference.name, reference.name)}_cnn"
+        self.classes, self.data = classes, data
+        self.name = f"fd_{SHORT_NAMES.get(data, data)}_cnn"
         self.reference = f"{reference.name} {split} ({len(reference):,})"
         self.weights = weights_hash(classifier)
         self.real_features = self.features(reference.pixels)
@@ -172,12 +180,13 @@ def load_ruler(
     content = checkpoint.read(path)
     if "classifier" not in content:
         raise CheckpointError(f"{path} is not a ruler. Delete it, then make it again.")
-    classifier = Classifier(tuple(content["image_shape"]), len(content["classes"]))
+    classes, made = tuple(content["classes"]), content["made"]
+    classifier = Classifier(tuple(content["image_shape"]), len(classes))
     classifier.load_state_dict(content["classifier"])
     classifier.eval().requires_grad_(False)
     if reference is None:
         reference = load_images(data, split, count=count, size=classifier.image_shape[-1])
-    return Ruler(classifier, reference, split=split, made=content["made"])
+    return Ruler(classifier, reference, split=split, data=data, classes=classes, made=made)
 
 
 def floors(ruler: Ruler, train: Images, test: Images) -> dict[str, float]:
@@ -219,7 +228,7 @@ def train_ruler(
     """
     train, test = load_images(data), load_images(data, "test")
     classifier = train_classifier(train, epochs=epochs, seed=seed, device=device)
-    ruler = Ruler(classifier, test, split="test", made={})
+    ruler = Ruler(classifier, test, split="test", data=data, classes=test.classes, made={})
     made = {
         "command": command,
         "epochs": epochs,
