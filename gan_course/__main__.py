@@ -50,7 +50,8 @@ def _command(arguments: argparse.Namespace) -> str:
     return "python -m gan_course " + " ".join(arguments.typed)
 
 
-def _finish(state: GANState, arguments: argparse.Namespace) -> None:
+def _finish(state: GANState, arguments: argparse.Namespace) -> int:
+    """Say what was reached; returns the exit code, 130 after Ctrl-C as shells expect it."""
     if state.interrupted:
         print(f"Stopped at step {state.step} of {state.config.steps}; nothing is lost.")
         print(f"Go on with: python -m gan_course resume {arguments.run}")
@@ -59,9 +60,10 @@ def _finish(state: GANState, arguments: argparse.Namespace) -> None:
         print(f"See it with: python -m gan_course sample {arguments.run}")
     if getattr(arguments, "record", None):
         print(f"Recorded: {save_recording(state, arguments.record, _command(arguments))}")
+    return 130 if state.interrupted else 0
 
 
-def run_train(arguments: argparse.Namespace) -> None:
+def run_train(arguments: argparse.Namespace) -> int:
     preset = arguments.preset or default_preset(choose_device(arguments.device))
     _check_pt("--record", arguments.record)
     settings = _settings(arguments.set)
@@ -84,10 +86,10 @@ def run_train(arguments: argparse.Namespace) -> None:
         run_folder=arguments.run,
         resume=arguments.resume,
     )
-    _finish(state, arguments)
+    return _finish(state, arguments)
 
 
-def run_resume(arguments: argparse.Namespace) -> None:
+def run_resume(arguments: argparse.Namespace) -> int:
     config = checkpoint.newest(arguments.run).config
     if arguments.steps is not None:
         config = replace(config, steps=arguments.steps)
@@ -97,7 +99,7 @@ def run_resume(arguments: argparse.Namespace) -> None:
     state = train(
         config, images=images, device=arguments.device, run_folder=arguments.run, resume=True
     )
-    _finish(state, arguments)
+    return _finish(state, arguments)
 
 
 def _trained(source: str) -> GANState | Recording:
@@ -262,7 +264,7 @@ def main(typed: list[str] | None = None) -> int:
     arguments = build_parser().parse_args(typed)
     arguments.typed = typed
     try:
-        arguments.function(arguments)
+        return arguments.function(arguments) or 0
     except (ValueError, OSError, FloatingPointError) as error:
         message = error.strerror if isinstance(error, OSError) and error.strerror else error
         print(f"{type(error).__name__}: {message}", file=sys.stderr)
@@ -270,7 +272,6 @@ def main(typed: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped in mid-step; the last checkpoint stands.", file=sys.stderr)
         return 130
-    return 0
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ class TrainConfig:
     ema_decay: float = 0.995  # a memory of about 1 / (1 − decay) steps
     seed: int = 0
 
-    record_every: int = 10  # steps between two rows of the history
+    record_every: int = 20  # steps between two rows of the history
     checkpoint_every: int = 500  # steps between two files, where a run folder is given
 
     def __post_init__(self) -> None:

@@ -90,8 +90,8 @@ def summary(state: GANState) -> dict[str, float]:
 
 
 def _check_same_run(row: dict, config: TrainConfig, path: str | Path) -> None:
-    asked = {"steps": config.steps, "seed": config.seed, "width": config.generator_width}
-    changed = [f"{k}: {row[k]} → {asked[k]}" for k in asked if row[k] != asked[k]]
+    before, asked = row.get("config", {}), config.to_dict()
+    changed = [f"{k}: {before.get(k)} → {asked[k]}" for k in asked if before.get(k) != asked[k]]
     if changed:
         raise ConfigError(
             f"{path} holds a sweep with other settings ({'; '.join(changed)}). Give the sweep "
@@ -146,6 +146,7 @@ def run_sweep(
             ruler.name: ruler.distance(drawn),
             "variety": variety(drawn, real),
             **summary(state),
+            "config": config.to_dict(),
         }
         rows.append(row)
         samples.append(to_uint8(drawn[:PICTURES]).cpu())

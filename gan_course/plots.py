@@ -158,7 +158,7 @@ def curves(
         histories: label → history.
         columns: names from ``history.COLUMNS``.
         floors: draws what a perfect generator and the best constant blur pay on the norm panels.
-        window: records in the running mean that is drawn (10 records are 100 steps by default).
+        window: records in the running mean that is drawn (10 records are 200 steps by default).
         log: the columns with a logarithmic axis.
     """
     across = min(3, len(columns))
