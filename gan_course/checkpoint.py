@@ -179,8 +179,8 @@ def open_run(
 ) -> GANState:
     """The state from which a run starts: a new one, or the newest in ``folder``.
 
-    Only ``steps`` may be raised on resume: nothing before the old end depends on it, unless the
-    learning rates have begun to fall towards that end.
+    Only ``steps`` may be changed on resume: nothing done so far depends on it, unless the learning
+    rates have begun to fall towards the old end, or would have towards the new one.
 
     Raises:
         CheckpointError: if ``folder`` holds a run and ``resume`` is False, or if that run has
@@ -202,11 +202,13 @@ def open_run(
     changed = differences(dataclasses.replace(state.config, steps=config.steps), config)
     if config.steps < state.step:
         changed.append(f"steps: {state.step} are done → {config.steps} asked for")
-    elif config.steps > state.config.steps and state.config.learning_rate_factor(state.step) < 1:
-        changed.append(
-            f"steps: {state.config.steps} → {config.steps}, but its learning rates have fallen for "
-            f"an end at {state.config.steps} since its cooldown began"
-        )
+    elif config.steps != state.config.steps:
+        for end in (state.config, config):
+            if end.learning_rate_factor(state.step - 1) < 1:
+                changed.append(
+                    f"steps: {state.config.steps} → {config.steps}, but in a run that ends at "
+                    f"{end.steps} the cooldown has begun by step {state.step}"
+                )
     if changed:
         raise CheckpointError(
             f"the run in {folder} has another configuration: {'; '.join(changed)}. "

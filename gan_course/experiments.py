@@ -119,13 +119,14 @@ def run_sweep(
     if Path(path).exists():
         before = load_sweep(path)
         rows, samples = list(before.rows), list(before.samples)
+    done = {row["arm"]: row for row in rows}
+    for arm in done.keys() & arms.keys():
+        _check_same_run(done[arm], arms[arm], path)
     images = load_images()
     ruler = load_ruler(split="validation")
     real = to_images(load_images(split="validation").pixels)
     for arm, config in arms.items():
-        done = next((row for row in rows if row["arm"] == arm), None)
-        if done is not None:
-            _check_same_run(done, config, path)
+        if arm in done:
             continue
         print(f"{name} sweep, {arm}: {config.steps} steps")
         state = train(config, images=images, progress=progress)

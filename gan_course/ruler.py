@@ -95,8 +95,7 @@ class Ruler:
         classes: tuple[str, ...],
         made: dict[str, Any],
     ):
-        self.classifier, self.made = classifier, made
-        self.classes, self.data = classes, data
+        self.classifier, self.made, self.classes, self.data = classifier, made, classes, data
         self.name = f"fd_{SHORT_NAMES.get(data, data)}_cnn"
         self.reference = f"{reference.name} {split} ({len(reference):,})"
         self.weights = weights_hash(classifier)
@@ -174,8 +173,8 @@ def load_ruler(
         path = verify_shipped(f"rulers/{path.name}")
     elif not path.exists():
         raise FileNotFoundError(
-            f"there is no ruler for {data} yet. Make it (some minutes) with: "
-            f"python -m gan_course ruler --data {data}"
+            f"there is no ruler for {data}. Make it (minutes) with: python -m gan_course ruler "
+            f"--data {data}; for pictures of your own take another's: --data fashion-mnist"
         )
     content = checkpoint.read(path)
     if "classifier" not in content:

@@ -23,11 +23,19 @@ from gan_course.config import TrainConfig, recipe
 from gan_course.data import Images, batch_indices, load_folder, load_images, to_images, to_uint8
 from gan_course.errors import CheckpointError, ConfigError
 from gan_course.experiments import run_sweep
+from gan_course.inception import inception_fid
 from gan_course.losses import energy_distance, norm_loss, norm_terms, pair, repulsion
-from gan_course.metrics import PrincipalComponents, frechet_distance, norm_floors
+from gan_course.metrics import (
+    PrincipalComponents,
+    frechet_distance,
+    kernel_distance,
+    norm_floors,
+)
 from gan_course.models import DCGANDiscriminator, DCGANGenerator, MLPGenerator
+from gan_course.neighbours import manifold_metrics, memorisation, nearest
 from gan_course.plots import film_strip, image_grids, show
 from gan_course.recordings import load_recording, load_sweep, save_recording, save_sweep
+from gan_course.ruler import load_ruler
 from gan_course.session import start
 from gan_course.shipped import verify_shipped
 from gan_course.state import GANState
@@ -101,6 +109,18 @@ VALUES = [
     ("unequal features", lambda: frechet_distance(torch.rand(9, 2), torch.rand(9, 3)), ConfigError,
      "one feature function"),
     ("features that are images", lambda: frechet_distance(FLOATS, FLOATS), ConfigError, "Flatten"),
+    ("kernel distance of unequal features", lambda: kernel_distance(torch.rand(9, 2),
+     torch.rand(9, 3)), ConfigError, "one feature function"),
+    ("kernel distance of one row", lambda: kernel_distance(torch.rand(1, 2), torch.rand(9, 2)),
+     ConfigError, "2 rows or more"),
+    ("kernel distance of draws of one", lambda: kernel_distance(torch.rand(9, 2),
+     torch.rand(9, 2), size=1), ConfigError, "1 a draw"),
+    ("neighbours among unequal features", lambda: nearest(torch.rand(9, 2), torch.rand(9, 3)),
+     ConfigError, "one feature function"),
+    ("neighbours without a batch", lambda: nearest(torch.rand(9), torch.rand(9)), ConfigError,
+     "(N, d) and (M, d)"),
+    ("copies looked for with another ruler", lambda: memorisation(torch.rand(9, 2),
+     torch.rand(9, 3), torch.rand(9, 3)), ConfigError, "one feature function"),
     ("oblong images", lambda: DCGANGenerator(8, (1, 16, 20)), ConfigError,
      "(channels, size, size)"),
     ("images of another size", lambda: quietly(small_config(), small_images(size=20)), ConfigError,
@@ -148,6 +168,27 @@ VALUES = [
      "more samples than the 8"),
     ("features with a NaN", lambda: frechet_distance(torch.full((9, 2), NAN), torch.rand(9, 2)),
      ConfigError, "must be finite"),
+    ("neighbours with an infinity", lambda: nearest(torch.full((9, 2), math.inf),
+     torch.rand(9, 2)), ConfigError, "must be finite"),
+    ("more neighbours than points", lambda: nearest(torch.rand(9, 2), torch.rand(4, 2), 5),
+     ConfigError, "must be in 1…4"),
+    ("no neighbours", lambda: nearest(torch.rand(9, 2), torch.rand(4, 2), 0), ConfigError,
+     "must be in 1…4"),
+    ("balls of more neighbours than points", lambda: manifold_metrics(torch.rand(5, 2),
+     torch.rand(9, 2), 5), ConfigError, "more than k points"),
+    ("balls of no neighbours", lambda: manifold_metrics(torch.rand(5, 2), torch.rand(9, 2), 0),
+     ConfigError, "k ≥ 1"),
+    ("Inception FID of few images", lambda: inception_fid(FLOATS, FLOATS), ConfigError,
+     "more than 2,048 images"),
+    ("negative R1", lambda: small_config(r1_weight=-1), ConfigError, "0 or greater"),
+    ("R1 that is no number", lambda: small_config(r1_weight=NAN), ConfigError, "finite number"),
+    ("R1 at no step", lambda: small_config(r1_every=0), ConfigError, "1 or greater"),
+    ("R1 at every half step", lambda: small_config(r1_every=0.5), ConfigError, "whole number"),
+    ("D never trained", lambda: small_config(discriminator_steps=0), ConfigError, "1 or greater"),
+    ("D trained one and a half times", lambda: small_config(discriminator_steps=1.5), ConfigError,
+     "whole number"),
+    ("a cooldown of everything", lambda: small_config(cooldown=1.0), ConfigError, "in [0, 1)"),
+    ("a negative cooldown", lambda: small_config(cooldown=-0.1), ConfigError, "in [0, 1)"),
     ("more components than pixels", lambda: PrincipalComponents.fit(FLOATS, count=300), ConfigError,
      "Lower count"),
     ("floors of one image", lambda: norm_floors(BYTES[:1]), ConfigError, "at least 2 images"),
@@ -162,6 +203,12 @@ VALUES = [
     ("unknown optimizer", lambda: recipe("gan", optimizer="sgd"), ConfigError, "article, laptop"),
     ("unknown loss", lambda: small_config(loss="wasserstein"), ConfigError, "non_saturating"),
     ("unknown pairing", lambda: pair(FLOATS, FLOATS, "best"), ConfigError, "assignment"),
+    ("unknown initialisation", lambda: small_config(initialisation="xavier"), ConfigError,
+     "dcgan, orthogonal"),
+    ("a ruler for pictures of one's own", lambda: load_ruler("holidays"), FileNotFoundError,
+     "take another's: --data fashion-mnist"),
+    ("a ruler's unknown split", lambda: load_ruler(split="dev"), ConfigError,
+     "train, validation, test"),
     ("unknown generator", lambda: small_config(generator="unet"), ConfigError, "mlp, dcgan"),
     ("unknown norm", lambda: DCGANDiscriminator((1, 16, 16), norm="layer"), ConfigError,
      "batch, spectral, none"),
@@ -350,6 +397,18 @@ GARBAGE = [
     (["sample", "{home}/run", "--output", "{home}/samples.doc"], "must end in .png"),
     (["sample", "{home}/sweep.pt"], "load_sweep"),
     (["sample", "{home}/run", "--output", "{home}/notes.txt/a.png"], "choose another folder"),
+    (["train", "gan", "--set", "cooldown=1"], "in [0, 1)"),
+    (["train", "gan", "--set", "initialisation=xavier"], "dcgan, orthogonal"),
+    (["evaluate"], "required: source"),
+    (["evaluate", "nothing"], "not among the files that ship"),
+    (["evaluate", "{home}/cut"], "none of the 1 checkpoints"),
+    (["evaluate", "{home}/sweep.pt"], "load_sweep"),
+    (["evaluate", "{home}/run"], "take another's: --data fashion-mnist"),
+    (["evaluate", "{home}/run", "--split", "train"], "choose from"),
+    (["ruler", "--data", "imagenet"], "fashion-mnist, mnist"),
+    (["ruler", "--output", "{home}/notes.txt"], "ends in .pt"),
+    (["ruler", "--epochs", "many"], "invalid int value"),
+    (["ruler", "--device", "tpu"], "cpu, cuda or mps"),
     (["sweep", "lambda"], "required: --output"),
     (["sweep", "everything", "--output", "x.pt"], "choose from"),
     (["sweep", "lambda", "--output", "{home}/notes.txt"], "ends in .pt"),

@@ -21,10 +21,11 @@ from gan_course.__main__ import build_parser, main
 from gan_course.config import recipe
 from gan_course.data import load_images
 from gan_course.recordings import load_recording, load_sweep
-from gan_course.training import train
+from gan_course.ruler import load_ruler
+from gan_course.training import sample, train
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("train", "resume", "sample", "sweep", "doctor")
+COMMANDS = ("train", "resume", "sample", "evaluate", "ruler", "sweep", "doctor")
 SMALL = ["--preset", "quick", "--device", "cpu", "--set", "batch_size=16", "--set", "steps=6"]
 
 
@@ -82,7 +83,7 @@ def test_train_resumes_where_it_is_asked_to(capsys):
 
 
 def test_resume_goes_on_to_a_new_end(capsys):
-    run("train", "progan", *SMALL, "--run", "here")
+    run("train", "progan", *SMALL, "--set", "cooldown=0", "--run", "here")
     run("resume", "here", "--steps", "9")
     assert "Done: 9 steps" in capsys.readouterr().out
     longer = checkpoint.newest("here")
@@ -112,6 +113,47 @@ def test_sample_draws_from_a_run_and_from_a_recording(ending, tmp_path):
                 assert min(picture.size) > 100
 
 
+@pytest.fixture
+def few_images(monkeypatch):
+    """A ruler that compares with few real images, so that a reading takes a moment."""
+    from gan_course import ruler
+
+    def load(name="fashion-mnist", split="train", *, count=None, **others):
+        return load_images(name, split, count=count or 300, **others)
+
+    monkeypatch.setattr(ruler, "load_images", load)
+
+
+def test_evaluate_says_what_the_library_says(few_images, capsys):
+    run("train", "gan", *SMALL, "--run", "here")
+    capsys.readouterr()
+    run("evaluate", "here", "--count", "150", "--seed", "4", "--split", "test")
+    said = capsys.readouterr().out
+    ruler = load_ruler(split="test")
+    images = sample(checkpoint.newest("here").average, 150, seed=4)
+    reading = ruler.measure(images, source="averaged generator of here")
+    assert said.startswith(str(reading) + "\n")
+    for word in (
+        f"fd_fmnist_cnn {reading.fd:.2f}",
+        "averaged generator of here, N = 150, against fashion-mnist test (300), k = 5",
+        f"classifier {ruler.made['weights'][:12]}",
+    ):
+        assert word in said
+    bars = said.splitlines()[2:]
+    assert [bar.split("%")[0].rsplit(None, 1)[0].strip() for bar in bars] == list(ruler.classes)
+    shares = [float(bar.split("%")[0].rsplit(None, 1)[1]) for bar in bars]
+    assert shares == pytest.approx([100 * share for share in reading.class_shares], abs=0.06)
+
+
+def test_evaluate_measures_a_recording_against_validation_images(few_images, capsys):
+    run("train", "gan", *SMALL, "--run", "here", "--record", "gan.pt")
+    run("evaluate", "gan.pt", "--count", "100")
+    said = capsys.readouterr().out
+    assert "averaged generator of gan.pt, N = 100, against fashion-mnist validation (300)" in said
+    assert main(["evaluate", "gan.pt", "--count", "64"]) == 1
+    assert "more samples than the 64 features" in capsys.readouterr().err
+
+
 def test_train_on_a_folder_of_pictures(tmp_path, capsys):
     folder = tmp_path / "mine"
     folder.mkdir()
@@ -125,7 +167,9 @@ def test_train_on_a_folder_of_pictures(tmp_path, capsys):
     assert checkpoint.newest("here").step == 8
 
 
-def test_a_sweep_is_measured_and_goes_on_where_it_stopped(monkeypatch, capsys, tmp_path):
+def test_a_sweep_is_measured_and_goes_on_where_it_stopped(
+    few_images, monkeypatch, capsys, tmp_path
+):
     from gan_course import experiments
 
     arms = {
@@ -138,6 +182,7 @@ def test_a_sweep_is_measured_and_goes_on_where_it_stopped(monkeypatch, capsys, t
         lambda **changes: {k: replace(v, seed=changes.get("seed", 0)) for k, v in arms.items()},
     )
     monkeypatch.setattr(experiments, "PICTURES", 4)
+    monkeypatch.setattr(experiments, "SAMPLES", 100)
     taken = dict(arms)
     arms.pop("λ2=0.1")
     run("sweep", "lambda", "--output", "sweep.pt")
@@ -151,7 +196,9 @@ def test_a_sweep_is_measured_and_goes_on_where_it_stopped(monkeypatch, capsys, t
     assert sweep.samples.shape == (2, 4, 1, 28, 28)
     assert sweep.origin["command"] == "python -m gan_course sweep lambda --output sweep.pt"
     for row in sweep.rows:
-        assert row["fd_pca32"] > 0 and row["parameters"] > 0 and f"{row['variety']:.2f}" in said
+        assert (
+            row["fd_fmnist_cnn"] > 0 and row["parameters"] > 0 and f"{row['variety']:.2f}" in said
+        )
     assert main(["sweep", "lambda", "--output", "sweep.pt", "--set", "seed=1"]) == 1
     assert "seed: 0 → 1" in capsys.readouterr().err
 

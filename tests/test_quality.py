@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from conftest import PLAIN
 
 from gan_course.config import TrainConfig, recipe
 from gan_course.data import load_images, to_images
@@ -19,7 +20,7 @@ ENOUGH = 0.4
 
 def gate_config(seed: int, name: str = "gan", **changes) -> TrainConfig:
     """A second of training on one core; its own numbers, whatever the recipes become."""
-    settings = {
+    settings = PLAIN | {
         "image_size": 16,
         "latent_dim": 32,
         "generator_width": 4,

@@ -2,6 +2,7 @@
 
 from gan_course import experiments
 from gan_course.config import recipe
+from gan_course.ruler import load_ruler
 
 
 def test_a_missing_sweep_is_run(tmp_path, monkeypatch, capsys):
@@ -10,6 +11,8 @@ def test_a_missing_sweep_is_run(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setitem(experiments.SWEEPS, "lambda", arms)
     monkeypatch.setattr(experiments, "DATA_FOLDER", tmp_path)
+    monkeypatch.setattr(experiments, "SAMPLES", 100)
+    monkeypatch.setattr(experiments, "load_ruler", lambda split: load_ruler(split=split, count=100))
     sweep = experiments.load_or_run_sweep("lambda_sweep", "lambda", preset="quick", steps=1)
     assert [row["arm"] for row in sweep.rows] == ["a", "b"]
     assert sweep.caption == "trained here, seed 0"
