@@ -67,6 +67,8 @@ GRADIENT = "test_training.py::test_generators_gradient_holds_the_norm_loss_as_de
 BOTH_TERMS = GRADIENT.format("independent", 2)
 NORM = "test_losses.py::test_norm_loss_is_its_formula[shape0]"
 UNITS = "test_losses.py::test_norms_are_summed_and_the_second_is_not_squared"
+PRDC = "test_neighbours.py::test_the_four_shares_are_exactly_those_of_prdc[{}]"
+BY_HAND = "test_training_options.py::test_a_run_equals_one_by_hand_to_the_bit[{}]"
 
 MUTATIONS = (
     _generator_sign("minimax", "-softplus(fake_logits).mean()", "softplus(fake_logits).mean()"),
@@ -104,8 +106,8 @@ MUTATIONS = (
     Mutation(
         "missing detach in the step of D",
         "training.py",
-        "state.discriminator(fake.detach()))",
-        "state.discriminator(fake))",
+        "state, real, fake.detach(), loss=loss, r1_weight=r1_weight",
+        "state, real, fake, loss=loss, r1_weight=r1_weight",
         ("test_training.py::test_the_discriminators_step_leaves_every_gradient_of_g_unchanged",),
     ),
     Mutation(
@@ -231,9 +233,245 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "Fréchet distance: means left out",
+        "metrics.py",
+        "(a.mean(0) - b.mean(0)).square().sum() + spread",
+        "spread",
+        (
+            "test_metrics.py::test_frechet_distance_of_two_gaussians_in_closed_form",
+            "test_metrics.py::test_frechet_distance_agrees_with_torchmetrics[16]",
+            "test_metrics.py::test_frechet_distance_in_one_dimension",
+        ),
+    ),
+    Mutation(
+        "Fréchet distance: a trace left out",
+        "metrics.py",
+        "spread = covariance_a.trace() + covariance_b.trace() - 2 * overlap",
+        "spread = 2 * covariance_a.trace() - 2 * overlap",
+        (
+            "test_metrics.py::test_frechet_distance_in_the_plane_in_closed_form[0]",
+            "test_metrics.py::test_frechet_distance_agrees_with_torchmetrics[16]",
+            "test_ruler.py::test_torchmetrics_says_the_same_with_our_features",
+        ),
+    ),
+    Mutation(
+        "kernel distance: no mean over subsets",
+        "metrics.py",
+        "return float(torch.stack(draws).mean())",
+        "return float(torch.stack(draws).sum())",
+        ("test_metrics.py::test_kernel_distance_is_its_formula[4]",),
+    ),
+    Mutation(
+        "precision and recall swapped",
+        "neighbours.py",
+        "        precision=float((in_real_balls > 0).double().mean()),\n"
+        "        recall=recalled / len(real),\n",
+        "        recall=float((in_real_balls > 0).double().mean()),\n"
+        "        precision=recalled / len(real),\n",
+        (
+            PRDC.format("0-300-200-2-3"),
+            "test_neighbours.py::test_the_four_shares_by_hand",
+            "test_ruler.py::test_each_metric_moves_the_way_it_should",
+        ),
+    ),
+    Mutation(
+        "a point is its own neighbour",
+        "neighbours.py",
+        "nearest(points, points, k + 1)",
+        "nearest(points, points, k)",
+        (
+            PRDC.format("1-150-400-16-5"),
+            "test_neighbours.py::test_the_four_shares_by_hand",
+            "test_neighbours.py::test_a_ball_reaches_the_kth_other_point[3]",
+        ),
+    ),
+    Mutation(
+        "real balls are closed",
+        "neighbours.py",
+        "inside = distances < real_radii[rows, None]",
+        "inside = distances <= real_radii[rows, None]",
+        tuple(
+            "test_neighbours.py::"
+            f"test_the_four_shares_are_those_of_prdc_where_points_coincide[2-{k}]"
+            for k in (2, 5)
+        ),
+    ),
+    Mutation(
+        "fake balls are closed",
+        "neighbours.py",
+        "(distances < fake_radii)",
+        "(distances <= fake_radii)",
+        ("test_neighbours.py::test_the_four_shares_by_hand",),
+    ),
+    Mutation(
+        "density not over k",
+        "neighbours.py",
+        "density=float(in_real_balls.double().mean()) / k",
+        "density=float(in_real_balls.double().mean())",
+        (PRDC.format("0-80-80-64-5"),),
+    ),
+    Mutation(
+        "chunks of two gigabytes",
+        "neighbours.py",
+        "CHUNK_BYTES = 2**27",
+        "CHUNK_BYTES = 2**31",
+        ("test_neighbours.py::test_ten_thousand_against_sixty_thousand_fit_into_two_gigabytes",),
+    ),
+    Mutation(
+        "memorisation measured against unseen images",
+        "neighbours.py",
+        "return float((nearest(fake, train)[0] < line).double().mean())",
+        "return float((nearest(fake, unseen)[0] < line).double().mean())",
+        (
+            "test_neighbours.py::"
+            "test_memorisation_is_its_share_for_honest_samples_and_one_for_copies",
+            "test_ruler.py::test_each_metric_moves_the_way_it_should",
+        ),
+    ),
+    Mutation(
+        "features after the ReLU",
+        "classifier.py",
+        "features = classifier.body(chunk.to(device))",
+        "features = classifier.body(chunk.to(device)).relu()",
+        ("test_classifier.py::test_features_are_what_the_head_reads",),
+    ),
+    Mutation(
+        "features with dropout and batch statistics",
+        "classifier.py",
+        "    classifier.eval()\n",
+        "    classifier.train()\n",
+        (
+            "test_classifier.py::test_the_other_images_of_a_pass_do_not_matter",
+            "test_ruler.py::test_a_reading_holds_what_each_metric_says",
+        ),
+    ),
+    Mutation(
+        "the weights' hash forgets the weights",
+        "ruler.py",
+        "        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())\n",
+        "",
+        (
+            "test_ruler.py::test_the_hash_sees_every_weight_and_buffer",
+            "test_ruler.py::test_the_shipped_weights_are_those_that_were_recorded",
+        ),
+    ),
+    Mutation(
+        "R1 without its half",
+        "losses.py",
+        "return 0.5 * slope.square().flatten(1).sum(1).mean()",
+        "return slope.square().flatten(1).sum(1).mean()",
+        (
+            "test_training_options.py::"
+            "test_r1_of_a_linear_discriminator_is_half_its_squared_weight",
+            BY_HAND.format("r1_weight"),
+        ),
+    ),
+    Mutation(
+        "R1 as a mean over pixels",
+        "losses.py",
+        "return 0.5 * slope.square().flatten(1).sum(1).mean()",
+        "return 0.5 * slope.square().flatten(1).mean(1).mean()",
+        (
+            "test_training_options.py::test_r1_of_a_quadratic_discriminator_is_a_mean_over_images",
+            "test_training_options.py::"
+            "test_the_gradient_of_d_is_that_of_a_double_backward_by_hand[0.7]",
+        ),
+    ),
+    Mutation(
+        "R1 is no part of D's gradient",
+        "losses.py",
+        "(slope,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)",
+        "slope = torch.autograd.grad(real_logits.sum(), real, create_graph=True)[0].detach()",
+        (BY_HAND.format("all"),),
+    ),
+    Mutation(
+        "R1 applied seldom without weighing more",
+        "training.py",
+        "config.r1_weight * config.r1_every if penalised",
+        "config.r1_weight if penalised",
+        (
+            "test_training_options.py::test_r1_is_applied_seldom_and_weighs_as_much_more[1-3-8]",
+            BY_HAND.format("all"),
+        ),
+    ),
+    Mutation(
+        "R1 at every step",
+        "training.py",
+        "config.r1_weight > 0 and state.step % config.r1_every == 0",
+        "config.r1_weight > 0",
+        (
+            "test_training_options.py::test_r1_is_applied_seldom_and_weighs_as_much_more[2-3-8]",
+            BY_HAND.format("r1_weight"),
+        ),
+    ),
+    Mutation(
+        "the cooldown warms up",
+        "config.py",
+        "left / self.cooldown",
+        "2 - left / self.cooldown",
+        (
+            "test_training_options.py::"
+            "test_the_learning_rates_stay_and_then_fall_in_a_straight_line_to_zero[20-0.5]",
+            "test_training_options.py::"
+            "test_both_optimizers_see_the_cooldown_and_the_controls_do_not",
+            BY_HAND.format("cooldown"),
+        ),
+    ),
+    Mutation(
+        "the cooldown reaches G alone",
+        "state.py",
+        '["lr"].copy_(self.lr_d).mul_(factor)',
+        '["lr"].copy_(self.lr_d)',
+        (
+            "test_training_options.py::"
+            "test_both_optimizers_see_the_cooldown_and_the_controls_do_not",
+            BY_HAND.format("cooldown"),
+        ),
+    ),
+    Mutation(
+        "every turn of D sees the same batch",
+        "training.py",
+        "number = step * config.discriminator_steps + turn",
+        "number = step * config.discriminator_steps",
+        (
+            "test_training_options.py::test_every_turn_of_d_sees_images_and_latents_of_its_own",
+            BY_HAND.format("discriminator_steps"),
+        ),
+    ),
+    Mutation(
+        "a run's end is moved in its cooldown",
+        "checkpoint.py",
+        "if end.learning_rate_factor(state.step - 1) < 1:",
+        "if False:",
+        (
+            "test_training_options.py::"
+            "test_the_end_may_not_be_moved_once_the_cooldown_has_begun[later]",
+            "test_training_options.py::"
+            "test_the_end_may_not_be_moved_once_the_cooldown_has_begun[sooner]",
+        ),
+    ),
+    Mutation(
+        "resume forgets a slider's learning rate",
+        "state.py",
+        "        for name in CONTROLS:\n            getattr(self, name).copy_(saved[name])\n",
+        "        for name in CONTROLS[:2]:\n            getattr(self, name).copy_(saved[name])\n",
+        (
+            "test_checkpoint.py::test_resume_keeps_slider_events_and_their_effect",
+            "test_training_options.py::"
+            "test_resume_gives_the_bits_of_an_unbroken_run_with_everything_on[6]",
+        ),
+    ),
+    Mutation(
+        "orthogonal weights drawn as DCGAN's",
+        "models.py",
+        'if scheme == "dcgan":',
+        "if True:",
+        ("test_training_options.py::test_orthogonal_weights_are_orthogonal[dcgan-spectral]",),
+    ),
+    Mutation(
         "every step sees the same z",
         "training.py",
-        'generator_for(config.seed, "z", step)',
+        'generator_for(config.seed, "z", number)',
         'generator_for(config.seed, "z")',
         ("test_training.py::test_batches_change_with_the_step_and_the_seed",),
     ),
@@ -287,8 +525,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a NaN does not stop the run",
-        "training.py",
-        "    if first_bad < 0:\n",
+        "guards.py",
+        "    if bad_step < 0:\n",
         "    if True:\n",
         (
             "test_training.py::"
