@@ -119,13 +119,13 @@ class TrainConfig:
         return (self.channels, self.image_size, self.image_size)
 
     def learning_rate_factor(self, step: int) -> float:
-        """What both learning rates are multiplied with at ``step``, in (0, 1].
+        """What both learning rates are multiplied with at ``step``, in [0, 1].
 
         1, then a straight line down over the last ``cooldown`` of the steps: a pure function of
         the step, so a resumed run needs to keep nothing.
         """
         left = (self.steps - step) / self.steps
-        return 1.0 if left >= self.cooldown else left / self.cooldown
+        return 1.0 if left >= self.cooldown else max(left, 0.0) / self.cooldown
 
     def to_dict(self) -> dict[str, Any]:
         """Plain names and values, for a file."""
