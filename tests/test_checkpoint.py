@@ -380,7 +380,7 @@ def test_a_recording_is_smaller_than_a_checkpoint(run, tmp_path):
 
 
 def test_a_sweep_keeps_rows_and_pictures(tmp_path):
-    rows = [{"arm": "a", "fd_pca32": 1.5}, {"arm": "b", "fd_pca32": 2.5}]
+    rows = [{"arm": "a", "fd_fmnist_cnn": 1.5}, {"arm": "b", "fd_fmnist_cnn": 2.5}]
     samples = [torch.full((4, 1, 16, 16), i, dtype=torch.uint8) for i in range(2)]
     sweep = load_sweep(save_sweep(tmp_path / "s.pt", rows, samples, {"command": "x"}))
     assert sweep.rows == rows and sweep.origin == {"command": "x"}
