@@ -407,8 +407,8 @@ MUTATIONS = (
     Mutation(
         "the cooldown warms up",
         "config.py",
-        "left / self.cooldown",
-        "2 - left / self.cooldown",
+        "max(left, 0.0) / self.cooldown",
+        "2 - max(left, 0.0) / self.cooldown",
         (
             "test_training_options.py::"
             "test_the_learning_rates_stay_and_then_fall_in_a_straight_line_to_zero[20-0.5]",

@@ -105,6 +105,7 @@ def test_the_learning_rates_stay_and_then_fall_in_a_straight_line_to_zero(steps,
         assert factor == pytest.approx(expected, abs=1e-12)
     assert factors[0] == 1.0 and factors[-1] == 0.0 and min(factors[:-1]) > 0
     assert factors == sorted(factors, reverse=True)
+    assert config.learning_rate_factor(steps + 5) == 0.0  # never negative, whoever plays on
     assert factors == [config.learning_rate_factor(step) for step in range(steps + 1)]
 
 
