@@ -100,7 +100,7 @@ class Ruler:
         self.reference = f"{reference.name} {split} ({len(reference):,})"
         self.weights = weights_hash(classifier)
         self.real_features = self.features(reference.pixels)
-        self._train_features: Tensor | None = None
+        self.train_features: Tensor | None = None  # among these ``memorised`` looks for copies
 
     def features(self, images: Tensor) -> Tensor:
         """(N, C, S, S) floats in [-1, 1] or uint8 → (N, 64) float64 on the CPU."""
@@ -110,14 +110,11 @@ class Ruler:
         """The Fréchet distance of images to the reference; needs more than 64 of them."""
         return frechet_distance(self.features(images), self.real_features)
 
-    def train_features(self) -> Tensor:
-        """Features of the training images, (55000, 64): computed once, for ``memorised``."""
-        if self._train_features is None:
-            self._train_features = self.features(load_images(self.data).pixels)
-        return self._train_features
-
     def measure(self, images: Tensor, *, source: str, neighbours: int = 5) -> Reading:
         """Every metric of the course on one set of images.
+
+        The first call computes ``train_features``, those of all training images, unless they are
+        set: some 20 s on one core.
 
         Args:
             images: (N, C, S, S) floats in [-1, 1] or uint8, N > 64.
@@ -126,6 +123,8 @@ class Ruler:
         """
         features, logits = features_and_logits(self.classifier, images)
         features = features.double()
+        if self.train_features is None:
+            self.train_features = self.features(load_images(self.data).pixels)
         shares = class_shares(logits)
         manifold = manifold_metrics(self.real_features, features, neighbours)
         return Reading(
@@ -137,7 +136,7 @@ class Ruler:
             neighbours=neighbours,
             fd=frechet_distance(features, self.real_features),
             kd=kernel_distance(features, self.real_features),
-            memorised=memorisation(features, self.train_features(), self.real_features),
+            memorised=memorisation(features, self.train_features, self.real_features),
             class_shares=tuple(shares.tolist()),
             class_entropy=entropy(shares),
             **manifold._asdict(),
