@@ -101,10 +101,10 @@ def order(rows: list[dict]) -> list[tuple[float, dict]]:
 
 
 def second_candidates() -> list[dict]:
-    """The best two, and the best combined with each of the next two."""
+    """The best two, and the best combined with each of the next two that change it."""
     best, *others = [c for _, c in order([r for r in read_rows() if r["round"] == "first"])]
-    chosen = [best, others[0], *({**other, **best} for other in others[:2])]
-    return [c for i, c in enumerate(chosen) if c not in chosen[:i]]
+    combined = [{**other, **best} for other in others]
+    return [best, others[0], *[c for c in combined if c != best][:2]]
 
 
 def run(label: str, name: str, change: dict, seed: int, budget: float, images, ruler) -> dict:

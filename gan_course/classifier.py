@@ -104,6 +104,8 @@ def train_classifier(
     Raises:
         ConfigError: if there are no two classes, or fewer images than one batch.
     """
+    if epochs < 1:
+        raise ConfigError(f"epochs must be 1 or greater; got {epochs}.")
     chosen = choose_device(device)
     shape, classes = tuple(images.pixels.shape[1:]), len(images.classes)
     with torch.random.fork_rng(devices=[]):

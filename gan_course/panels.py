@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from matplotlib.ticker import NullLocator
 from torch import Tensor
 
@@ -108,4 +111,103 @@ def point_panels(
         axis.set_axis_off()
     axes.flat[0].legend(fontsize=7, markerscale=2.5, loc="upper right")
     figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def ball_panels(
+    panels: Mapping[str, tuple[str, Tensor, Tensor, Tensor]], *, title: str, reach: float = 3.0
+) -> Figure:
+    """Points of the plane and the balls of others: who lies in a ball, and who in none.
+
+    Args:
+        panels: name → (whose balls: "real" or "fake", centres (N, 2), radii (N,), points (M, 2) of
+            the other kind). A point in no ball is drawn as a cross.
+        title: the message of the figure.
+        reach: each panel shows [-reach, reach]².
+    """
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(4.2 * len(panels), 4.4), squeeze=False, layout="constrained"
+    )
+    for axis, (name, (whose, centres, radii, points)) in zip(
+        axes.flat, panels.items(), strict=True
+    ):
+        other = "fake" if whose == "real" else "real"
+        for centre, radius in zip(centres.tolist(), radii.tolist(), strict=True):
+            axis.add_patch(Circle(centre, radius, color=COLOURS[whose], alpha=0.12, lw=0))
+            axis.add_patch(Circle(centre, radius, color=COLOURS[whose], fill=False, lw=0.5))
+        inside = ((points[:, None] - centres[None]).norm(dim=2) < radii).any(1)
+        axis.scatter(*centres.T.numpy(), s=14, color=COLOURS[whose], label=f"{whose}, with balls")
+        for chosen, marker, where in ((inside, "o", "in a ball"), (~inside, "x", "in none")):
+            axis.scatter(
+                *points[chosen].T.numpy(), s=30, color=COLOURS[other], marker=marker, lw=1.4,
+                label=f"{other}, {where}",
+            )  # fmt: skip
+        axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=(), yticks=())
+        axis.set_title(name, fontsize=9)
+        axis.legend(fontsize=7, loc="upper left")
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def bar_panels(
+    panels: Mapping[str, Sequence[float]], *, labels: Sequence[str], title: str, y: str,
+    line: float | None = None, per_row: int = 4,
+) -> Figure:  # fmt: skip
+    """Histograms side by side, name → one height a label; ``line`` is drawn across all of them."""
+    across = min(per_row, len(panels))
+    down = -(-len(panels) // across)
+    figure, axes = plt.subplots(
+        down, across, figsize=(10, 2.6 * down + 0.4), squeeze=False, sharey=True,
+        layout="constrained",
+    )  # fmt: skip
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, (name, heights) in zip(axes.flat, panels.items(), strict=False):
+        axis.set_axis_on()
+        axis.bar(range(len(labels)), heights, color=COLOURS.get(name, CYCLE[0]))
+        if line is not None:
+            axis.axhline(line, color=COLOURS["floor"], ls="--", lw=1)
+        axis.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7)
+        axis.set_title(name, fontsize=9)
+    for axis in axes[:, 0]:
+        axis.set_ylabel(y, fontsize=9)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+REACTION = LinearSegmentedColormap.from_list(
+    "reaction", [COLOURS["real"], "#FFFFFF", COLOURS["snovengan"]]
+)
+
+
+def reaction_table(
+    values: np.ndarray, reactions: np.ndarray, *, rows: Sequence[str], columns: Sequence[str],
+    title: str,
+) -> Figure:  # fmt: skip
+    """Which number moves under which fault: each cell holds a value, its colour how far it moved.
+
+    Args:
+        values: (rows, columns), written into the cells.
+        reactions: how many spreads of honest sets a value lies from their mean, > 0 for worse.
+            Up to 3 the cell stays white; the strongest colours begin at 100.
+    """
+    tone = np.log(np.clip(np.abs(reactions), 3, 100) / 3) / np.log(100 / 3)
+    figure, axis = plt.subplots(
+        figsize=(0.95 * len(columns) + 2.4, 0.34 * len(rows) + 1.5), layout="constrained"
+    )
+    image = axis.imshow(
+        np.sign(reactions) * tone, cmap=REACTION, vmin=-1.15, vmax=1.15, aspect="auto"
+    )
+    for (i, j), value in np.ndenumerate(values):
+        text = f"{value:.3g}" if abs(value) >= 1e-3 else "0"
+        axis.text(j, i, text, ha="center", va="center", fontsize=8)
+    axis.set_xticks(range(len(columns)), columns, fontsize=9)
+    axis.set_yticks(range(len(rows)), rows, fontsize=9)
+    axis.xaxis.tick_top()
+    axis.set_title(title, fontsize=11)
+    marks = [np.log(mark / 3) / np.log(100 / 3) for mark in (3, 10, 30, 100)]
+    bar = figure.colorbar(image, ticks=[*(-mark for mark in marks[:0:-1]), 0, *marks[1:]])
+    bar.ax.set_yticklabels(["100 better", "30", "10", "within 3", "10", "30", "100 worse"])
+    bar.ax.tick_params(labelsize=8)
+    bar.set_label("spreads of honest sets away from them", fontsize=8)
     return figure

@@ -17,7 +17,7 @@ from torch import Tensor
 from . import checkpoint
 from .classifier import Classifier, accuracy, features_and_logits, train_classifier
 from .data import Images, generator_for, load_images, to_images
-from .errors import CheckpointError
+from .errors import CheckpointError, ConfigError
 from .metrics import class_shares, entropy, frechet_distance, kernel_distance
 from .neighbours import manifold_metrics, memorisation
 from .shipped import DATA_FOLDER, verify_shipped
@@ -188,11 +188,10 @@ def load_ruler(
 
 
 def floors(ruler: Ruler, train: Images, test: Images) -> dict[str, float]:
-    """What the Fréchet distance says of sets whose quality is known, with 5,000 images a set.
+    """The Fréchet distance of sets whose quality is known, 5,000 images a set.
 
-    Returns:
-        Two halves of the training part; training against test images; then against the test
-        images the median image repeated, and uniform noise.
+    Two halves of the training part; then against test images: training images, the median image
+    repeated, and uniform noise.
     """
     random = generator_for(0, "ruler floors")
     count = min(FLOOR_COUNT, len(train) // 2, len(test))
@@ -221,9 +220,12 @@ def train_ruler(
     """Train a data set's classifier on its training part, measure it, and write both to a file.
 
     Raises:
-        ConfigError: for unknown data.
+        ConfigError: for unknown data, or if the file is there already.
         OSError: if the data can be neither found nor downloaded, or the file not written.
     """
+    path = Path(path) if path is not None else _path(data)
+    if path.exists():
+        raise ConfigError(f"{path} is there already. Move it away, or give another --output.")
     train, test = load_images(data), load_images(data, "test")
     classifier = train_classifier(train, epochs=epochs, seed=seed, device=device)
     ruler = Ruler(classifier, test, split="test", data=data, classes=test.classes, made={})
@@ -237,13 +239,12 @@ def train_ruler(
         "accuracy_test": accuracy(classifier, test),
         "floors": floors(ruler, train, test),
     }
-    path = Path(path) if path is not None else _path(data)
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "classifier": classifier.state_dict(),
         "image_shape": list(classifier.image_shape),
         "classes": list(train.classes),
         "made": made,
     }
+    path.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.write(path, content)
     return path
