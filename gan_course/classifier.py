@@ -1,7 +1,7 @@
 """A small image classifier: what its last hidden layer sees is what the ruler measures with.
 
 Inception's features come from colour photographs and are the wrong ruler for small grey pictures
-(pytorch-fid's maintainers advise against them in their thread 12). A classifier trained on the
+(pytorch-fid's author advises against them for MNIST: thread 12 there). A classifier trained on the
 domain itself has precedents: TF-GAN's ``mnist_frechet_distance`` and arXiv 1803.07474.
 """
 

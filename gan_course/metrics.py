@@ -92,7 +92,7 @@ def class_shares(logits: Tensor) -> Tensor:
 
 def entropy(shares: Tensor) -> float:
     """``−Σ p·log p`` in nats: log(classes) where all are drawn alike, 0 where one is drawn."""
-    return float(-torch.special.xlogy(shares, shares).sum())
+    return abs(float(torch.special.xlogy(shares, shares).sum()))  # no −0.0 for a single class
 
 
 def variety(images: Tensor, real: Tensor, *, count: int = 1000) -> float:
