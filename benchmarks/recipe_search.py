@@ -5,15 +5,17 @@ python benchmarks/recipe_search.py second --lane 1/2   # the best and their comb
 python benchmarks/recipe_search.py third --lane 1/2    # two more, on one of these seeds
 python benchmarks/recipe_search.py table               # the order, best first
 
-The rules, fixed before the first run. Every candidate is tried on the plain and on the residual
-generator with λ = 0, so both get one budget. The clock is core-seconds of training (process time of
-one thread; drawing and measuring are left out); the steps are what the budget buys, estimated from
-60 timed steps of the same candidate. The figure is fd_fmnist_cnn of 5,000 samples of the averaged
-generator against the validation images, which the ruler's classifier never saw. Candidates are
-ordered by the mean over both nets of log fd. The second round takes the best two and the
-combinations of the best with each of the next two, on two other seeds and a longer budget; a third tries two more. The
-lowest mean becomes the recipe; results/time_to_quality.json has its figures on fresh seeds.
-Rows are appended as they come; a row that is there is not run again.
+The rules. Every candidate is tried on the plain and on the residual generator with λ = 0, so both
+get one budget. The clock is core-seconds of training (process time of one thread; drawing and
+measuring are left out); the steps are what the budget buys, estimated from 60 timed steps of the
+same candidate. The figure is fd_fmnist_cnn of 5,000 samples of the averaged generator against the
+validation images, which the ruler's classifier never saw. Candidates are ordered by the mean over
+both nets of log fd. The second round takes the best two, and the best combined with each of the
+next two that change it, on two other seeds and for twice as long; a third tries two more. The
+lowest mean becomes the recipe; results/time_to_quality.json has its figures on fresh seeds. Rows
+are appended as they come; a row that is there is not run again. (The list of the first round stood
+before its first run. The length of the second was set while the first ran, the third was added
+while the second ran, and other work shared the machine, so budgets hold to some per cent.)
 """
 
 import argparse
