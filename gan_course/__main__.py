@@ -217,9 +217,9 @@ def build_parser() -> argparse.ArgumentParser:
                    help="any setting of TrainConfig; may be repeated")  # fmt: skip
 
     p = _add(commands, "resume", run_resume, "Go on with a run that was stopped.",
-             "python -m gan_course resume runs/gan-laptop-seed0 --steps 8000")  # fmt: skip
+             "python -m gan_course resume runs/gan-laptop-seed0")  # fmt: skip
     p.add_argument("run")
-    p.add_argument("--steps", type=int, help="a new, larger end")
+    p.add_argument("--steps", type=int, help="a new end, while the cooldown has not begun")
     p.add_argument("--device")
 
     p = _add(commands, "sample", run_sample, "Draw pictures from a run or a recording.",
