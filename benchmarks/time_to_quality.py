@@ -141,6 +141,11 @@ def read_rows(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def current_rows(path: Path) -> list[dict]:
+    """The rows of today's recipe and of the peers as they are published."""
+    return [row for row in read_rows(path) if row["settings"] == settings(row["arm"])]
+
+
 def main() -> None:
     """Run what is missing, or report."""
     parser = argparse.ArgumentParser(
@@ -155,8 +160,7 @@ def main() -> None:
     if arguments.report:
         from time_to_quality_report import report
 
-        rows = read_rows(arguments.output)
-        report([row for row in rows if row["settings"] == settings(row["arm"])])
+        report(current_rows(arguments.output))
         return
     torch.set_num_threads(1)
     pixels = load_images().pixels
