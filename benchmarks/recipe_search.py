@@ -11,11 +11,13 @@ measuring are left out); the steps are what the budget buys, estimated from 60 t
 same candidate. The figure is fd_fmnist_cnn of 5,000 samples of the averaged generator against the
 validation images, which the ruler's classifier never saw. Candidates are ordered by the mean over
 both nets of log fd. The second round takes the best two, and the best combined with each of the
-next two that change it, on two other seeds and for twice as long; a third tries three more. The
-lowest mean becomes the recipe; results/time_to_quality.json has its figures on fresh seeds. Rows
-are appended as they come; a row that is there is not run again. (The list of the first round stood
+next two that change it, on two other seeds and for twice as long; a third tries three more. Of
+those within 5 % of the lowest mean, which is less than two seeds of one candidate differ, the
+simplest becomes the recipe: constant learning rates, and the smaller ones, since a run without a
+cooldown can be extended. results/time_to_quality.json has its figures on fresh seeds. Rows are
+appended as they come; a row that is there is not run again. (The list of the first round stood
 before its first run. The length of the second was set while the first ran, the third was added
-while the second ran, and other work shared the machine, so budgets hold to some per cent.)
+while the second ran, the 5 % were decided when all figures were in, and other work shared the machine, so budgets hold to some per cent.)
 """
 
 import argparse

