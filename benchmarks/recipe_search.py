@@ -17,7 +17,8 @@ simplest becomes the recipe: constant learning rates, and the smaller ones, sinc
 cooldown can be extended. results/time_to_quality.json has its figures on fresh seeds. Rows are
 appended as they come; a row that is there is not run again. (The list of the first round stood
 before its first run. The length of the second was set while the first ran, the third was added
-while the second ran, the 5 % were decided when all figures were in, and other work shared the machine, so budgets hold to some per cent.)
+while the second ran, the 5 % were decided when all figures were in, and other work shared the
+machine, so budgets hold to some per cent.)
 """
 
 import argparse

@@ -155,8 +155,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "laptop": {"steps": 8_000, "generator_width": 16, "discriminator_width": 16},
     "gpu": {"steps": 20_000, "generator_width": 64, "discriminator_width": 64, "batch_size": 128},
 }
-# A residual block has two convolutions, at the larger size, where a DCGAN layer has one: at half
-# the width a step costs about the same time. Lesson 05 matches parameters and FLOPs exactly.
+# A residual block has two convolutions, at the larger size, where a DCGAN layer has one; half the
+# width brings its time a step nearer. Lesson 05 matches parameters and FLOPs exactly.
 RESIDUAL_WIDTH = 0.5
 
 # The three systems of the article, and the arm without which the third cannot be understood.
@@ -172,10 +172,9 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 # Two optimizer settings. "article" is what the article's code types; it names no batch size, and 64
-# is what such programs take. "laptop" comes from results/recipe_search.csv: of the settings whose
-# fd_fmnist_cnn on validation images, over the plain and the residual generator, is within 5 % of the
-# lowest, it is the simplest: constant learning rates, and the smaller ones. It is the same for
-# every recipe.
+# is what such programs take. "laptop" comes from results/recipe_search.csv, tried on the plain and
+# on the residual generator: of the settings within 5 % of the lowest fd_fmnist_cnn it is the
+# simplest, with constant learning rates and the smaller ones. It is the same for every recipe.
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "article": {"lr_g": 2e-4, "lr_d": 2e-4, "beta1": 0.5, "beta2": 0.999, "batch_size": 64},
     "laptop": {
