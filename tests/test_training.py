@@ -362,7 +362,7 @@ def test_the_average_of_a_run_is_the_formula_over_its_steps(images):
 
 def test_the_average_is_evaluated_with_statistics_of_its_weights(images):
     """In evaluation mode the averaged net must look like the net: its buffers have moved along."""
-    config = small_config("gan", steps=60, ema_decay=0.9, record_every=60)
+    config = small_config("gan", steps=60, ema_decay=0.9, record_every=60, lr_g=1e-3, lr_d=2e-4)
     state = train(config, images=images, progress=False)
     close = (sample(state.average, 32) - sample(state.generator, 32)).abs().mean()
     stale = state.average
