@@ -161,7 +161,7 @@ RESIDUAL_WIDTH = 0.5
 
 # The three systems of the article, and the arm without which the third cannot be understood.
 # "residual_gan" is SnovenGAN's generator under the vanilla loss. The article names no λ; at these
-# the norm loss pulls visibly and G does not collapse (lesson 04 measures both).
+# the pull of the norm loss is measurable and G does not collapse (lesson 04 measures both).
 _NORM = {"lambda1": 0.005, "lambda2": 0.05}
 _RESIDUAL = {"generator": "residual"}
 RECIPES: dict[str, dict[str, Any]] = {
