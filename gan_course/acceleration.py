@@ -57,7 +57,7 @@ def describe_machine(device: torch.device | None = None) -> dict[str, str | int]
         "accelerator": accelerator,
         "python": platform.python_version(),
         "torch": str(torch.__version__),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
     }
 
 

@@ -39,7 +39,8 @@ _COUNTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """What decides the numbers of a run: two runs with equal configurations give the same bits.
+    """What decides the numbers of a run: equal configurations give the same bits (on one machine,
+    with one version and number of threads of torch, and the same images).
 
     Unknown names are refused (``from_dict``), and every value is checked when it is made. Change
     one with ``dataclasses.replace(config, lambda2=0.1)``.

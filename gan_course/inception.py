@@ -11,7 +11,7 @@ from .data import to_uint8
 from .errors import ConfigError
 
 PROTOCOL_COUNT = 10_000
-CHUNK = 100  # Inception's images are 116 times as large as ours
+CHUNK = 100  # Inception's images are more than a hundred times as large as ours
 
 
 @torch.no_grad()
@@ -28,7 +28,7 @@ def inception_fid(
         fake, real: (N, 1 or 3, S, S) floats in [-1, 1] or uint8, both with N > 2,048. Figures
             compare with published ones at N = 10,000 each.
         weights: path of torch-fidelity's Inception weights; None lets it download them (90 MB).
-        device: a GPU takes a minute, two CPU cores the better part of an hour.
+        device: without a GPU this takes very long.
 
     Raises:
         ConfigError: if there are too few images for 2,048 features.
@@ -46,7 +46,7 @@ def inception_fid(
     except (ImportError, OSError, RuntimeError) as error:
         raise OSError(
             "Inception FID needs the package torch-fidelity and its Inception weights: once, with "
-            "a network, run: pip install 'gan-course[inception]' and call this function again. "
+            "a network, run pip install -e '.[inception]' here, and call this with weights=None. "
             f"({str(error).splitlines()[0]})"
         ) from error
     metric.set_dtype(torch.float64)

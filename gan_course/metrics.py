@@ -1,7 +1,7 @@
 """How far two sets of features are apart, and what the norm loss costs at best.
 
 Pure functions. Which features are compared is the business of ``ruler``: the shipped classifier's
-in every figure of the course, principal components of pixels where lesson 03 compares the two.
+from lesson 03 on; principal components of pixels in lesson 02, and where 03 compares the two.
 """
 
 from dataclasses import dataclass

@@ -161,7 +161,7 @@ def load_ruler(
         split: real images to compare with: "validation" to choose settings by, "test" for
             verdicts.
         count: only the first ``count`` of them.
-        reference: your own real images instead, e.g. those that a folder was split into.
+        reference: your own real images instead; for ``memorised`` also set ``train_features``.
 
     Raises:
         FileNotFoundError: if there is no ruler for this data; the message holds the command.
@@ -173,7 +173,7 @@ def load_ruler(
     elif not path.exists():
         raise FileNotFoundError(
             f"there is no ruler for {data}. Make it (minutes) with: python -m gan_course ruler "
-            f"--data {data}; for pictures of your own take another's: --data fashion-mnist"
+            f"--data {data}; for pictures of your own, in Python: load_ruler(reference=images)"
         )
     content = checkpoint.read(path)
     if "classifier" not in content:
@@ -190,8 +190,8 @@ def load_ruler(
 def floors(ruler: Ruler, train: Images, test: Images) -> dict[str, float]:
     """The Fréchet distance of sets whose quality is known, 5,000 images a set.
 
-    Two halves of the training part; then against test images: training images, the median image
-    repeated, and uniform noise.
+    Two disjoint sets of training images; then against test images: training images, the median
+    image repeated, and uniform noise.
     """
     random = generator_for(0, "ruler floors")
     count = min(FLOOR_COUNT, len(train) // 2, len(test))

@@ -55,5 +55,5 @@ def test_too_few_images_and_missing_weights_are_sentences():
     with pytest.raises(ConfigError, match="more than 2,048 images"):
         inception_fid(few, few)
     many = torch.zeros(2049, 1, 28, 28)
-    with pytest.raises(OSError, match="pip install 'gan-course\\[inception\\]'"):
+    with pytest.raises(OSError, match="pip install -e '.\\[inception\\]'"):
         inception_fid(many, many, weights="no such file.pth")
