@@ -231,8 +231,7 @@ def initialise(network: nn.Module, generator: torch.Generator, scheme: str = "dc
     Args:
         network: changed in place and returned.
         generator: a CPU generator; its draws alone decide the weights.
-        scheme: "dcgan", N(0, 0.02) for every weight; or "orthogonal" rows or columns, which keep a
-            signal's size from layer to layer (arXiv 1312.6120, used by BigGAN).
+        scheme: "dcgan", N(0, 0.02) for every weight; or "orthogonal" (arXiv 1312.6120, as BigGAN).
     """
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
