@@ -128,6 +128,17 @@ class TrainConfig:
         left = (self.steps - step) / self.steps
         return 1.0 if left >= self.cooldown else max(left, 0.0) / self.cooldown
 
+    def r1_weight_at(self, step: int) -> float:
+        """The weight of R1 at ``step``: 0, or where it is applied as much more as that is seldom.
+
+        StyleGAN2's lazy regularisation (arXiv 1912.04958).
+        """
+        return self.r1_weight * self.r1_every if step % self.r1_every == 0 else 0.0
+
+    def is_record(self, step: int) -> bool:
+        """Whether a row of the history is written after this many steps."""
+        return step % self.record_every == 0 or step == self.steps
+
     def to_dict(self) -> dict[str, Any]:
         """Plain names and values, for a file."""
         return dataclasses.asdict(self)

@@ -45,9 +45,9 @@ def discriminator_step(
     real = real.detach().requires_grad_(r1_weight > 0)
     real_logits = state.discriminator(real)
     loss_d = loss.discriminator(real_logits, state.discriminator(fake))
-    penalty = r1_weight * r1_penalty(real_logits, real) if r1_weight > 0 else 0.0
+    total = loss_d if r1_weight == 0 else loss_d + r1_weight * r1_penalty(real_logits, real)
     state.optimizer_d.zero_grad()
-    (loss_d + penalty).backward()
+    total.backward()
     state.optimizer_d.step()
     return loss_d.detach(), real_logits.detach()
 
@@ -61,6 +61,7 @@ def train_step(
     pairing: str = "independent",
     repel: bool = False,
     r1_weight: float = 0.0,
+    apart: bool = True,
 ) -> dict[str, Tensor]:
     """One update of D, then one of G, on one batch.
 
@@ -72,10 +73,11 @@ def train_step(
         pairing: which real image each fake is compared with; see ``losses.pair``.
         repel: add ``losses.repulsion``.
         r1_weight: weight of ``losses.r1_penalty`` in D's loss.
+        apart: keep the two gradients apart. False saves one pass and gives the same bits.
 
     Returns:
-        Detached: losses, D's outputs, G's images and the two gradients at G's output,
-        ``pull_adversarial`` and ``pull_norm``, each (N, C, H, W).
+        Detached: losses, D's outputs, G's images and, if kept apart, the two gradients at G's
+        output, ``pull_adversarial`` and ``pull_norm``, each (N, C, H, W).
     """
     fake = state.generator(z)
 
@@ -84,8 +86,7 @@ def train_step(
         state, real, fake.detach(), loss=loss, r1_weight=r1_weight
     )
 
-    # G's turn, against the D just updated. Both terms act on G through its images alone, so each
-    # is one arrow per image, and G learns from their sum: the same as loss_g.backward().
+    # G's turn, against the D just updated. Each term is an arrow per image; G learns from the sum.
     images = fake.detach().requires_grad_()
     fake_logits = state.discriminator(images)
     loss_g = loss.generator(fake_logits)
@@ -93,20 +94,23 @@ def train_step(
     norm = norm_loss(left, right, state.lambda1, state.lambda2)
     if repel:
         norm = norm + repulsion(images, state.lambda1, state.lambda2)
-    (pull_adversarial,) = torch.autograd.grad(loss_g, images)
-    (pull_norm,) = torch.autograd.grad(norm, images)
     state.optimizer_g.zero_grad()
-    fake.backward(pull_adversarial + pull_norm)
+    pulls = {}
+    if apart or repel:  # with repulsion, another order of adding would give other bits
+        (pull_adversarial,) = torch.autograd.grad(loss_g, images)
+        (pull_norm,) = torch.autograd.grad(norm, images)
+        pulls = {"pull_adversarial": pull_adversarial, "pull_norm": pull_norm}
+        fake.backward(pull_adversarial + pull_norm)
+    else:
+        fake.backward(*torch.autograd.grad(loss_g + norm, images))
     state.optimizer_g.step()
 
-    return {
+    return pulls | {
         "loss_d": loss_d,
         "loss_g": loss_g.detach(),
         "real_logits": real_logits,
         "fake_logits": fake_logits.detach(),
         "fake": images.detach(),
-        "pull_adversarial": pull_adversarial,
-        "pull_norm": pull_norm,
     }
 
 
@@ -141,13 +145,10 @@ def play_step(
     """One step as ``state.config`` says: D's turns, then G's, then the average.
 
     Returns:
-        The real images of the last turn and the report of ``train_step``.
+        The last turn's real images and the report of ``train_step``.
     """
     config = state.config
     state.set_learning_rates()
-    penalised = config.r1_weight > 0 and state.step % config.r1_every == 0
-    # Applied seldom, it weighs as much more: StyleGAN2's lazy regularisation (arXiv 1912.04958).
-    r1_weight = config.r1_weight * config.r1_every if penalised else 0.0
     last = config.discriminator_steps - 1
     for turn in range(last):
         real, z = batch(config, pixels, state.step, turn)
@@ -162,7 +163,8 @@ def play_step(
         loss=loss,
         pairing=config.pairing,
         repel=config.repulsion,
-        r1_weight=r1_weight,
+        r1_weight=config.r1_weight_at(state.step),
+        apart=config.is_record(state.step + 1),
     )
     update_ema(state.average, state.generator, state.ema_decay())
     state.step += 1
@@ -228,14 +230,13 @@ def train(
             bar.update()
 
             recent.append(report["loss_d"] + report["loss_g"])
-            last = state.step == config.steps
-            if state.step % config.record_every == 0 or last:
+            if config.is_record(state.step):
                 raise_if_bad(first_bad_loss(recent, state.step), run_folder)
                 recent.clear()
                 state.history.append(measured_row(state, real, report, loss))
                 for callback in callbacks:
                     callback(state)
-            if is_moment(state.step) or last:
+            if is_moment(state.step) or state.step == config.steps:
                 save_moment(state)
             state.seconds = time.perf_counter() - started
             if run_folder is not None and state.step % config.checkpoint_every == 0:

@@ -386,9 +386,9 @@ MUTATIONS = (
     ),
     Mutation(
         "R1 applied seldom without weighing more",
-        "training.py",
-        "config.r1_weight * config.r1_every if penalised",
-        "config.r1_weight if penalised",
+        "config.py",
+        "return self.r1_weight * self.r1_every if",
+        "return self.r1_weight if",
         (
             "test_training_options.py::test_r1_is_applied_seldom_and_weighs_as_much_more[1-3-8]",
             BY_HAND.format("all"),
@@ -396,9 +396,9 @@ MUTATIONS = (
     ),
     Mutation(
         "R1 at every step",
-        "training.py",
-        "config.r1_weight > 0 and state.step % config.r1_every == 0",
-        "config.r1_weight > 0",
+        "config.py",
+        "self.r1_every if step % self.r1_every == 0 else 0.0",
+        "self.r1_every",
         (
             "test_training_options.py::test_r1_is_applied_seldom_and_weighs_as_much_more[2-3-8]",
             BY_HAND.format("r1_weight"),

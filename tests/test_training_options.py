@@ -15,10 +15,10 @@ from gan_course import checkpoint, training
 from gan_course.acceleration import update_ema
 from gan_course.data import batch_indices, generator_for, to_images
 from gan_course.errors import CheckpointError
-from gan_course.losses import ADVERSARIAL_LOSSES, r1_penalty
+from gan_course.losses import ADVERSARIAL_LOSSES, PAIRINGS, non_saturating, r1_penalty
 from gan_course.models import DCGANDiscriminator
 from gan_course.state import GANState, build_discriminator, build_generator
-from gan_course.training import batch, discriminator_step, train
+from gan_course.training import batch, discriminator_step, train, train_step
 
 ADDITIONS = {
     "initialisation": "orthogonal",
@@ -377,3 +377,21 @@ def test_a_run_does_not_go_on_with_another_addition(name, tmp_path):
     with pytest.raises(CheckpointError, match=f"{name}: .* → {ADDITIONS[name]!r}"):
         train(changed, images=small_images(), run_folder=tmp_path, resume=True, progress=False)
     assert checkpoint.newest(tmp_path).step == 2
+
+
+@pytest.mark.parametrize("pairing", PAIRINGS)
+@pytest.mark.parametrize("repel", [False, True])
+def test_gradients_kept_apart_or_added_first_give_the_same_bits(pairing, repel):
+    ends = []
+    for apart in (True, False):
+        config = small_config("snovengan", lambda1=0.01, lambda2=0.3)
+        state = GANState.create(config)
+        random = torch.Generator().manual_seed(0)
+        for _ in range(3):
+            real = torch.rand(16, *config.image_shape, generator=random) * 2 - 1
+            z = torch.randn(16, config.latent_dim, generator=random)
+            options = {"pairing": pairing, "repel": repel, "apart": apart}
+            report = train_step(state, real, z, loss=non_saturating, **options)
+        assert ("pull_norm" in report) == (apart or repel)
+        ends.append([*state.generator.state_dict().values(), *state.discriminator.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
