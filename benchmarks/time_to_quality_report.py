@@ -39,7 +39,7 @@ def real_shares() -> dict[str, float]:
     reading = load_ruler(split="test").measure(
         load_images(count=10_000).pixels, source="real training images"
     )
-    return {name: getattr(reading, name) for name in SHARES}
+    return {name: round(getattr(reading, name), 3) for name in SHARES}
 
 
 def finite(value: float) -> float | None:
@@ -93,7 +93,7 @@ def summary(rows: list[dict]) -> dict:
         "what": "core-seconds of training to a given fd_fmnist_cnn (N = 5,000, test images)",
         "best_peer": winner,
         "core_seconds_of_best_peer": [round(best[winner][s][0], 1) for s in sorted(best[winner])],
-        "real_train_images_N_10000": {name: round(value, 3) for name, value in real.items()},
+        "real_train_images_N_10000": real,
         "arms": arms,
         "versions": sorted({f"torch {row['torch']}, {row['processor']}" for row in rows}),
         "left_out_of_the_clock": "see the top of benchmarks/time_to_quality.py",
