@@ -64,6 +64,10 @@ def test_run_all_on_lesson_00_shows_a_gan_that_learned(lab):
         page.locator(".jp-NotebookPanel").wait_for(timeout=90_000)
         page.screenshot(path=SHOTS / "opened.png")
 
+        # A restart that overtakes the kernel's own start is lost.
+        idle = page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+        idle.first.wait_for(state="attached", timeout=60_000)
+        page.wait_for_timeout(2000)
         page.get_by_role("menuitem", name="Kernel", exact=True).click()
         page.get_by_role("menuitem", name=re.compile("Restart Kernel and Run All")).click()
         page.get_by_role("button", name="Confirm Kernel Restart").click()
