@@ -25,6 +25,9 @@ def test_the_summary_of_time_to_quality_follows_from_its_rows(monkeypatch):
     rows = time_to_quality.current_rows(RESULTS / "time_to_quality.jsonl")
     fresh = json.loads(json.dumps(report.summary(rows)))
     assert fresh == kept
+    # README: three seeds for the default and for the best of the others.
+    for arm in ("course: gan", kept["best_peer"]):
+        assert len(kept["arms"][arm]["seeds"]) >= 3, arm
 
 
 def test_rows_of_the_default_are_those_of_todays_recipe():
